@@ -1,0 +1,58 @@
+# Two commands are enough: `make lab` to study, `make test` to check. `make help` lists the rest.
+PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+  $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,12))' 2>/dev/null && { echo $$p; break; }; done)
+# cpu or gpu forces vLLM's build; auto looks for an NVIDIA GPU.
+VARIANT ?= auto
+PROFILE ?= ci
+BIN := .venv/bin
+STAMP := .venv/.ok-$(VARIANT)
+
+.PHONY: help setup lab notebooks test test-fast bench lint format types check constraints clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# A missing interpreter must be said here: with PYTHON empty, the shell would try to run the script itself.
+$(STAMP): pyproject.toml constraints.txt scripts/setup_env.py
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) scripts/setup_env.py --variant $(VARIANT) --extras test,dev --stamp $@
+
+.venv/.ok-$(VARIANT)-bench: $(STAMP)
+	@$(PYTHON) scripts/setup_env.py --variant $(VARIANT) --extras test,dev,bench --stamp $@
+
+setup: $(STAMP) ## set up .venv, nothing else
+
+lab: $(STAMP) ## set up, then open JupyterLab on the index notebook
+	@$(BIN)/workbook lab
+
+notebooks: $(STAMP) ## set up, then execute every notebook (PROFILE=ci|laptop|gpu)
+	@$(BIN)/workbook run --profile $(PROFILE)
+
+test: $(STAMP) lint types ## set up, then lint, types and every test, notebooks included
+	@$(BIN)/pytest
+
+test-fast: $(STAMP) ## the tests that need neither the engine nor a notebook
+	@$(BIN)/pytest -m "not engine and not notebook"
+
+bench: .venv/.ok-$(VARIANT)-bench ## set up, then run the benchmarks
+	@$(BIN)/python -m benchmarks
+
+lint: $(STAMP) ## ruff: style and format
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+format: $(STAMP) ## ruff: mend style and format
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+types: $(STAMP) ## mypy on reference/
+	@$(BIN)/mypy
+
+check: test notebooks ## everything that CI could ask
+
+constraints: ## resolve every extra anew into constraints.txt
+	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv; }
+	@$(BIN)/python scripts/make_constraints.py $(BIN)/uv
+
+clean: ## remove .venv and everything generated; the user's cache stays
+	@test ! -x $(BIN)/workbook || $(BIN)/workbook stop || true
+	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

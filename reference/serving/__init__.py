@@ -1,0 +1,1 @@
+"""Serving: the shared engine, models, and the gateway of question 1."""

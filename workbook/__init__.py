@@ -1,0 +1,1 @@
+"""The console script, the notebook runner and the doctor."""
