@@ -1,0 +1,323 @@
+"""Start-or-attach: what notebooks, tests and the console script call."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reference.serving.engine import state as files
+from reference.serving.engine.spec import EngineError, EngineSpec, free_port, number_from_environment, preflight
+
+if TYPE_CHECKING:
+    import openai
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An OpenAI-compatible server that answers. `ours` is False for WORKBOOK_ENGINE_URL: it is then never stopped."""
+
+    base_url: str  # .../v1
+    api_key: str = field(repr=False)
+    model: str
+    max_model_len: int | None
+    ours: bool = True
+    ready_after_s: float | None = None  # start-up time of the running server, seconds
+
+    @property
+    def root_url(self) -> str:
+        return self.base_url.removesuffix("/").removesuffix("/v1")
+
+    def client(self, **options: Any) -> openai.OpenAI:
+        """A client of the `openai` package; no retries by default, so that a fault is seen where it happens."""
+        import openai
+
+        return openai.OpenAI(
+            base_url=self.base_url, api_key=self.api_key, **{"max_retries": 0, "timeout": 300, **options}
+        )
+
+    def async_client(self, **options: Any) -> openai.AsyncOpenAI:
+        import openai
+
+        return openai.AsyncOpenAI(
+            base_url=self.base_url, api_key=self.api_key, **{"max_retries": 0, "timeout": 300, **options}
+        )
+
+    def metrics(self) -> dict[str, float]:
+        """Prometheus samples of /metrics by name, summed over their labels (histogram buckets left out)."""
+        from prometheus_client.parser import text_string_to_metric_families
+
+        status_code, text = files.get(f"{self.root_url}/metrics", self.api_key, timeout=30)
+        if status_code != 200:
+            raise EngineError(f"{self.root_url}/metrics answered {status_code or 'nothing'}; is it a vLLM server?")
+        totals: dict[str, float] = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if not sample.name.endswith("_bucket"):
+                    totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
+        return totals
+
+    def stop(self) -> None:
+        """Stop the shared engine for everybody; nothing for a server that is not ours."""
+        if self.ours:
+            stop_shared()
+
+
+@dataclass(frozen=True)
+class EngineStatus:
+    """What `workbook doctor` and `workbook stop` report."""
+
+    phase: str  # stopped | starting | ready | failed | external
+    base_url: str | None = None
+    model: str | None = None
+    pid: int | None = None
+    ready_after_s: float | None = None
+    attached: tuple[int, ...] = ()
+    message: str = ""
+
+
+def print_progress(line: str) -> None:
+    print(line, flush=True)
+
+
+def external_engine(url: str) -> Engine:
+    """Attach to WORKBOOK_ENGINE_URL after asking it which models it serves."""
+    if not re.match(r"https?://", url):
+        raise EngineError(f"WORKBOOK_ENGINE_URL={url} must begin with http:// or https://")
+    base = url.rstrip("/")
+    base = base if base.endswith("/v1") else base + "/v1"
+    key = os.environ.get("WORKBOOK_ENGINE_KEY", "none")
+    status_code, body = files.get(f"{base}/models", key, timeout=15)
+    if status_code != 200:
+        said = f"answered {status_code}" if status_code else "does not answer"
+        mend = "check WORKBOOK_ENGINE_KEY" if status_code in (401, 403) else "check the address and that it is up"
+        raise EngineError(f"WORKBOOK_ENGINE_URL={url}: {base}/models {said}; {mend}")
+    try:
+        served = {model["id"]: model for model in json.loads(body)["data"]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineError(f"{base}/models is not an OpenAI model list ({error})") from error
+    wanted = os.environ.get("WORKBOOK_MODEL") or next(iter(served), "")
+    if wanted not in served:
+        raise EngineError(f"{base} serves {', '.join(served) or 'nothing'}, not WORKBOOK_MODEL={wanted}")
+    return Engine(base, key, wanted, served[wanted].get("max_model_len"), ours=False)
+
+
+def attach(state: files.State) -> Engine:
+    files.add_lease()
+    return Engine(
+        f"{state.root_url}/v1", state.key, state.model, state.spec["max_model_len"], True, state.ready_after_s
+    )
+
+
+def remove_stale() -> None:
+    """Clean up after a keeper that is gone: its server, if it still lives, and the state file."""
+    state = files.read_state()
+    if state is None:
+        files.clear_state()  # unreadable: written by another version, or damaged
+    elif not state.keeper_alive():
+        if state.server_alive():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(state.server_pid, signal.SIGKILL)
+        files.clear_state()
+
+
+def shared_engine(progress: Progress | None = print_progress) -> Engine:
+    """Return the shared engine, started if need be (30-60 s on 2 cores). Raises EngineError with reason and mend.
+
+    progress: called with a line at every stage of a start; None for silence.
+    """
+    say = progress or (lambda line: None)
+    if url := os.environ.get("WORKBOOK_ENGINE_URL", "").strip():
+        return external_engine(url)
+    spec = EngineSpec.from_environment()
+    with locked(say):
+        remove_stale()
+        state = files.read_state()
+        if state and state.phase == "failed":
+            last = state
+            if not wait_until(lambda: not last.keeper_alive(), 20):
+                raise EngineError(
+                    f"the last engine failed and its keeper {last.keeper_pid} does not end: {last.message}"
+                )
+            files.clear_state()
+            state = None
+        if state and state.digest != spec.digest:
+            others = [pid for pid in files.living_leases() if pid != os.getpid()]
+            if others:
+                raise EngineError(
+                    f"an engine with other settings runs ({state.model}) and processes {others} use it; close them or "
+                    "`workbook stop`, or unset what differs (WORKBOOK_MODEL, WORKBOOK_ENGINE_*)"
+                )
+            say(f"stopping the engine of {state.model}: other settings are asked for")
+            stop_keeper(state)
+            state = None
+        if state is None:
+            preflight(spec)
+            return start(spec, say)
+        return await_ready(state.keeper_pid, say)
+
+
+def locked(say: Progress) -> Any:
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(files.engine_dir() / "start.lock")
+    try:
+        return lock.acquire(timeout=0)
+    except Timeout:
+        say("another process is starting or stopping the engine; waiting for it ...")
+        return lock.acquire(timeout=600)
+
+
+def start(spec: EngineSpec, say: Progress) -> Engine:
+    start_s = number_from_environment("WORKBOOK_ENGINE_START_S", 300, 1, 3600)
+    order = {
+        "spec": spec.to_dict(),
+        "port": spec.port or free_port(),
+        "key": secrets.token_urlsafe(24),
+        "nonce": f"workbook-{secrets.token_hex(8)}",
+        "start_s": start_s,
+    }
+    say(f"starting vLLM for {spec.name} on {spec.device} (about 40 s; the log is {files.engine_dir()}/engine.log)")
+    files.add_lease()
+    # A session of its own: Ctrl-C in a terminal or a notebook reaches us, not the engine that others use.
+    keeper = subprocess.Popen([sys.executable, "-m", "reference.serving.engine.keeper"], stdin=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)  # fmt: skip
+    try:
+        assert keeper.stdin is not None
+        keeper.stdin.write(json.dumps(order).encode())
+        keeper.stdin.close()
+        return await_ready(keeper.pid, say, keeper)
+    except BaseException:  # an interrupted or failed start leaves nothing behind
+        keeper.terminate()
+        try:
+            keeper.wait(30)
+        except subprocess.TimeoutExpired:
+            keeper.kill()
+        remove_stale()
+        raise
+
+
+_STAGES = [
+    (r"Starting to load model|Loading weights|Loading safetensors", "loading weights"),
+    (r"init engine|KV cache size|GPU KV cache|Available KV cache", "preparing the KV cache"),
+    (r"Starting vLLM (API )?server", "opening the API"),
+]
+
+
+def stage_of(log: str) -> str:
+    found = "importing"
+    for pattern, name in _STAGES:
+        if re.search(pattern, log):
+            found = name
+    return found
+
+
+def await_ready(keeper_pid: int, say: Progress, keeper: subprocess.Popen[bytes] | None = None) -> Engine:
+    """Wait for a keeper to report ready; EngineError with its reason if it reports a failure or ends."""
+    begin, told, stage = time.monotonic(), 0.0, ""
+    while True:
+        state = files.read_state()
+        if state and state.keeper_pid == keeper_pid:
+            if state.phase == "ready":
+                if not files.answers_as_ours(state, timeout=30):
+                    raise EngineError(
+                        f"{state.root_url} does not answer as our engine; `workbook stop`, then try again"
+                    )
+                if stage:
+                    say(f"engine ready after {state.ready_after_s:.0f} s")
+                return attach(state)
+            if state.phase == "failed":
+                raise EngineError(state.message)
+        gone = keeper.poll() is not None if keeper else files.start_time(keeper_pid) is None
+        if gone and not (
+            (again := files.read_state()) and again.keeper_pid == keeper_pid and again.phase != "starting"
+        ):
+            raise EngineError("the engine was stopped while it started (`workbook stop`?); try again")
+        from reference.serving.engine.keeper import read_log
+
+        now, passed = stage_of(read_log()), time.monotonic() - begin
+        if now != stage or passed - told > 10:
+            stage, told = now, passed
+            say(f"  {passed:4.0f} s  {stage} ...")
+        time.sleep(0.3)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    begin = time.monotonic()
+    while time.monotonic() - begin < seconds:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return condition()
+
+
+def stop_keeper(state: files.State) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(state.keeper_pid, signal.SIGTERM)
+    if not wait_until(lambda: not state.keeper_alive(), 30):
+        os.kill(state.keeper_pid, signal.SIGKILL)
+        wait_until(lambda: not state.keeper_alive(), 5)
+    remove_stale()
+
+
+def stop_shared() -> bool:
+    """Stop the shared engine, also one that is still starting; True if there was one. Other processes lose it."""
+    state = files.read_state()
+    if state and state.keeper_alive():
+        stop_keeper(state)
+        return True
+    remove_stale()
+    return False
+
+
+def status() -> EngineStatus:
+    """What runs now; starts and changes nothing."""
+    if url := os.environ.get("WORKBOOK_ENGINE_URL", "").strip():
+        try:
+            engine = external_engine(url)
+        except EngineError as error:
+            return EngineStatus("failed", url, message=str(error))
+        return EngineStatus("external", engine.base_url, engine.model)
+    state = files.read_state()
+    if state is None or (state.phase != "failed" and not state.keeper_alive()):
+        return EngineStatus("stopped")
+    phase = state.phase
+    if phase == "ready" and not files.answers_as_ours(state):
+        phase = "failed"
+    return EngineStatus(phase, f"{state.root_url}/v1", state.model, state.server_pid, state.ready_after_s,
+                        tuple(files.living_leases()), state.message)  # fmt: skip
+
+
+def serve_foreground(say: Progress = print_progress) -> int:
+    """`workbook serve`: engine up until Ctrl-C; then stopped, unless somebody else had started it."""
+    had_one = status().phase in ("starting", "ready")
+    engine = shared_engine(say)
+    if not engine.ours:
+        raise EngineError("WORKBOOK_ENGINE_URL is set: that server is not ours to run")
+    say(f"serving {engine.model} at {engine.base_url}\nkey: {engine.api_key}")
+    if had_one:
+        say("it was running already and is left running; `workbook stop` ends it")
+        return 0
+    say("Ctrl-C stops it")
+    try:
+        while status().phase == "ready":
+            time.sleep(1)
+        final = status()
+        if final.phase == "failed":
+            raise EngineError(final.message)
+        say("the engine was stopped")
+    except KeyboardInterrupt:
+        say("stopping ...")
+        stop_shared()
+    return 0
