@@ -1,0 +1,83 @@
+"""workbook lab: JupyterLab on the index notebook."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+FIRST_PORT = 8888
+
+
+def command(
+    port: Annotated[
+        int | None, typer.Option("--port", min=1024, max=65535, help="Port [default: the first free one from 8888].")
+    ] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address, open nothing.")] = False,
+) -> None:
+    """Open JupyterLab on notebooks/index.ipynb, on this machine only, with a token of its own."""
+    from workbook import paths
+
+    root = paths.project_root()
+    args = lab_arguments(root, choose_port(port), no_browser)
+    sys.stdout.flush()
+    os.execve(sys.executable, args, lab_environment(dict(os.environ)))
+
+
+def choose_port(wanted: int | None, first: int = FIRST_PORT, tries: int = 100) -> int:
+    """The wanted port if it is free (WorkbookError otherwise), else the first free one from `first`."""
+    from workbook.errors import WorkbookError
+
+    if wanted is not None:
+        if not is_free(wanted):
+            raise WorkbookError(f"port {wanted} is taken", "name another --port, or none to take a free one")
+        return wanted
+    for port in range(first, first + tries):
+        if is_free(port):
+            return port
+    raise WorkbookError(f"no free port from {first} to {first + tries - 1}", "close a server, or name a --port")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def lab_arguments(root: Path, port: int, no_browser: bool) -> list[str]:
+    """The command line. Jupyter's token stays on: nothing here sets or empties it."""
+    index = root / "notebooks" / "index.ipynb"
+    args = [sys.executable, "-m", "jupyterlab"]
+    if index.is_file():
+        # An absolute path would make its folder the root of the file browser.
+        args.append(str(index.relative_to(root)))
+    args += [
+        f"--ServerApp.root_dir={root}",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--LabApp.news_url=",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    if no_browser:
+        args.append("--no-browser")
+    return args
+
+
+def lab_environment(environment: dict[str, str]) -> dict[str, str]:
+    """Adds a configuration folder that switches the news pop-up off, and this venv's commands to PATH."""
+    config = str(Path(__file__).resolve().parent.parent / "lab_config")
+    paths = [config, environment["JUPYTER_CONFIG_PATH"]] if environment.get("JUPYTER_CONFIG_PATH") else [config]
+    commands = str(Path(sys.executable).parent)
+    return environment | {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(paths),
+        "PATH": os.pathsep.join([commands, environment.get("PATH", os.defpath)]),
+    }

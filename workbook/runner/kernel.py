@@ -1,0 +1,98 @@
+"""The kernel of a run: this interpreter, over sockets no other process can reach, and nothing left when it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+from jupyter_client.manager import AsyncKernelManager
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+
+ENGINE = "workbook"  # papermill's name for this way to execute a notebook
+KERNEL = "python3"
+_LONGEST_SOCKET_PATH = 100  # bytes; operating systems allow 104 to 108
+
+
+class OwnInterpreter(KernelSpecManager):
+    """Whatever kernels this machine has installed, a run uses the interpreter that runs the workbook."""
+
+    def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+        argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=argv, display_name="workbook", language="python", resource_dir="")
+
+
+def kernel_manager(folder: Path) -> AsyncKernelManager:
+    """A manager whose connection file and sockets live in `folder` (private to this user).
+
+    Sockets in the file system instead of TCP ports: kernels that start together cannot race for a port, no other user
+    can listen, and ipykernel has no reason to warn about unencrypted TCP.
+    """
+    manager = AsyncKernelManager(kernel_name=KERNEL, kernel_spec_manager=OwnInterpreter())
+    manager.connection_file = str(folder / "kernel.json")
+    if os.name == "posix" and len(str(folder / "kernel-ipc-5").encode()) < _LONGEST_SOCKET_PATH:
+        manager.transport = "ipc"
+    return manager
+
+
+class Client(PapermillNotebookClient):
+    """papermill's client; remembers the kernel's process group, which is gone from its manager after the shutdown."""
+
+    process_group: int | None = None
+
+    def papermill_execute_cells(self) -> None:
+        self.process_group = getattr(self.km.provisioner, "pgid", None)
+        super().papermill_execute_cells()
+
+
+class Engine(NBClientEngine):
+    """papermill's own engine, with the kernel above.
+
+    hooks: nbclient's (on_cell_start, ...); folder: the kernel's working directory; execution_timeout: seconds per cell.
+    """
+
+    @classmethod
+    def execute_managed_notebook(
+        cls,
+        nb_man: Any,
+        kernel_name: str,
+        log_output: bool = False,
+        start_timeout: int = 60,
+        execution_timeout: int | None = None,
+        hooks: dict[str, Any] | None = None,
+        folder: str | None = None,
+        **_: Any,
+    ) -> Any:
+        private = Path(tempfile.mkdtemp(prefix="wb-"))
+        client = Client(
+            nb_man,
+            km=kernel_manager(private),
+            kernel_name=kernel_name,
+            timeout=execution_timeout,
+            startup_timeout=start_timeout,
+            resources={"metadata": {"path": folder or os.getcwd()}},
+            **(hooks or {}),
+        )
+        client.owns_km = True  # nbclient shuts down only a kernel it owns
+        try:
+            return client.execute()
+        finally:
+            _end_group(client.process_group)
+            shutil.rmtree(private, ignore_errors=True)
+
+
+def _end_group(group: int | None) -> None:
+    """End what the kernel started and left behind; the shared engine has a session of its own and stays."""
+    if group and os.name == "posix" and group != os.getpgrp():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGTERM)
+
+
+papermill_engines.register(ENGINE, Engine)
