@@ -16,7 +16,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Print the claims ledger: every figure of the standard answers, recomputed, with a verdict."""
-    from reference.sizing import claims as ledger
+    from reference.sizing.claims import ledger
     from workbook import console
     from workbook.errors import UsageError
 
