@@ -144,11 +144,11 @@ def shared_engine(progress: Progress | None = print_progress) -> Engine:
     with locked(say):
         remove_stale()
         state = files.read_state()
-        if state and state.phase == "failed":
-            last = state
+        if state and (state.phase == "failed" or (state.phase == "ready" and not state.server_alive())):
+            last = state  # its keeper is about to end
             if not wait_until(lambda: not last.keeper_alive(), 20):
                 raise EngineError(
-                    f"the last engine failed and its keeper {last.keeper_pid} does not end: {last.message}"
+                    f"the last engine failed ({last.message}) and its keeper {last.keeper_pid} does not end; kill it"
                 )
             files.clear_state()
             state = None
@@ -181,12 +181,16 @@ def locked(say: Progress) -> Any:
 
 def start(spec: EngineSpec, say: Progress) -> Engine:
     start_s = number_from_environment("WORKBOOK_ENGINE_START_S", 300, 1, 3600)
+    port, key, nonce = spec.port or free_port(), secrets.token_urlsafe(24), f"workbook-{secrets.token_hex(8)}"
     order = {
         "spec": spec.to_dict(),
-        "port": spec.port or free_port(),
-        "key": secrets.token_urlsafe(24),
-        "nonce": f"workbook-{secrets.token_hex(8)}",
+        "command": spec.command(port, nonce),
+        "environment": spec.environment(key),
+        "port": port,
+        "key": key,
+        "nonce": nonce,
         "start_s": start_s,
+        "stop_s": number_from_environment("WORKBOOK_ENGINE_STOP_S", 15, 0.1, 600),
     }
     say(f"starting vLLM for {spec.name} on {spec.device} (about 40 s; the log is {files.engine_dir()}/engine.log)")
     files.add_lease()
@@ -293,10 +297,11 @@ def status() -> EngineStatus:
     if state is None or (state.phase != "failed" and not state.keeper_alive()):
         return EngineStatus("stopped")
     phase = state.phase
+    message = state.message
     if phase == "ready" and not files.answers_as_ours(state):
-        phase = "failed"
+        phase, message = "failed", "the server does not answer"
     return EngineStatus(phase, f"{state.root_url}/v1", state.model, state.server_pid, state.ready_after_s,
-                        tuple(files.living_leases()), state.message)  # fmt: skip
+                        tuple(files.living_leases()), message)  # fmt: skip
 
 
 def serve_foreground(say: Progress = print_progress) -> int:

@@ -53,15 +53,14 @@ def activity(state: files.State) -> float | None:
     return total
 
 
-def stop_server(server: subprocess.Popen[bytes], patience_s: float = 15.0) -> None:
+def stop_server(server: subprocess.Popen[bytes], patience_s: float) -> None:
     """SIGTERM, then SIGKILL to the whole process group (engine core and workers included)."""
     if server.poll() is None:
         server.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(patience_s)
-    with contextlib.suppress(
-        ProcessLookupError, PermissionError
-    ):  # also after a clean exit: a worker may have outlived its parent
+    # Also after a clean exit: a worker may have outlived its parent.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(server.pid, signal.SIGKILL)
     server.wait()
 
@@ -74,14 +73,14 @@ def read_log() -> str:
 
 
 def run(order: dict[str, Any]) -> int:
-    """order: spec (dict), port, key, nonce, start_s. Returns the exit code; the outcome is in state.json."""
+    """order: spec (dict), command, environment, port, key, nonce, start_s, stop_s; the outcome is in state.json."""
     spec = EngineSpec(**{**order["spec"], "extra": tuple(order["spec"]["extra"])})
     folder = files.engine_dir()
     log = folder / "engine.log"
     if log.exists():
         os.replace(log, folder / "engine.log.1")
     with log.open("wb") as output:
-        server = subprocess.Popen(spec.command(order["port"], order["nonce"]), env=spec.environment(order["key"]),
+        server = subprocess.Popen(order["command"], env={**os.environ, **order["environment"]},
                                   stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
                                   start_new_session=True, preexec_fn=end_with_parent)  # fmt: skip
     now = time.time()
@@ -102,7 +101,7 @@ def run(order: dict[str, Any]) -> int:
         # A second signal must not interrupt the clean-up.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
-        stop_server(server)
+        stop_server(server, order["stop_s"])
         if state.phase != "failed":
             files.clear_state()
     return 0
@@ -133,8 +132,9 @@ def fail(state: files.State, message: str) -> bool:
 def watch(server: subprocess.Popen[bytes], state: files.State, spec: EngineSpec) -> None:
     """Return when the engine has been idle for long enough; a server that dies is recorded as failed."""
     seen, quiet_since = None, time.monotonic()
+    interval = min(WATCH_S, spec.idle_s / 4, spec.grace_s / 4)
     while True:
-        time.sleep(WATCH_S)
+        time.sleep(interval)
         if server.poll() is not None:
             fail(state, "vLLM died while serving: " + explain_failure(read_log(), server.returncode))
             return

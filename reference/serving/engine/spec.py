@@ -12,6 +12,7 @@
 | WORKBOOK_ENGINE_IDLE_S | stop after so long without a request | 1800 |
 | WORKBOOK_ENGINE_GRACE_S | the same when no process is attached any more | 600 |
 | WORKBOOK_ENGINE_START_S | longest start-up | 300 |
+| WORKBOOK_ENGINE_STOP_S | patience with a server that is asked to end, before it is killed | 15 |
 """
 
 from __future__ import annotations
@@ -131,12 +132,15 @@ class EngineSpec:
         if self.device == "cpu":
             # torch.compile's cache does not survive a restart on this build, so compiling costs minutes every time.
             args += ["--dtype", "bfloat16", "--enforce-eager"]
+            args += [
+                "--kv-cache-memory-bytes",
+                str(int(self.kv_gib * GIB)),
+            ]  # the variable of vLLM takes whole GiB only
         return [*args, *self.extra]
 
     def environment(self, key: str) -> dict[str, str]:
         """The key travels by environment: a command line is readable by every user of the machine."""
         env = {
-            **os.environ,
             "VLLM_API_KEY": key,
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
@@ -146,7 +150,6 @@ class EngineSpec:
             env["HF_HUB_OFFLINE"] = "1"
         if self.device == "cpu":
             env |= {
-                "VLLM_CPU_KVCACHE_SPACE": f"{self.kv_gib:g}",
                 # The default binding keeps a core for the API server, which on 2 cores leaves one for the model.
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
                 "OMP_NUM_THREADS": str(self.threads),
