@@ -22,7 +22,12 @@ def stdout() -> Console:
 def stderr() -> Console:
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is: paths and messages are neither wrapped nor read as markup."""
+    console.print(line, markup=False, soft_wrap=True)
 
 
 def emit_json(command: str, fields: dict[str, Any]) -> None:

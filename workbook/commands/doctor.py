@@ -24,15 +24,16 @@ def command(
     styles = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     if not json:
         for line in fixed:
-            out.print(f"fixed: {line}", markup=False)
+            console.say(out, f"fixed: {line}")
     for check in doctor.run_checks(deep):
         checks.append(check)
         if not json:
             from rich.markup import escape
 
-            out.print(f"[{styles[check.status]}]{check.status:<4}[/] {check.name:<10} {escape(check.found)}")
+            shown = f"[{styles[check.status]}]{check.status:<4}[/] {check.name:<10} {escape(check.found)}"
+            out.print(shown, soft_wrap=True)
             if check.mend:
-                out.print(f"{'':16}mend: {escape(check.mend)}")
+                console.say(out, f"{'':16}mend: {check.mend}")
     counts = {status: sum(check.status == status for check in checks) for status in styles}
     if json:
         console.emit_json("doctor", {"counts": counts, "fixed": fixed, "checks": [check.to_dict() for check in checks]})

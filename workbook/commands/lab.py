@@ -54,12 +54,12 @@ def is_free(port: int) -> bool:
 
 def lab_arguments(root: Path, port: int, no_browser: bool) -> list[str]:
     """The command line. Jupyter's token stays on: nothing here sets or empties it."""
-    index = root / "notebooks" / "index.ipynb"
-    args = [sys.executable, "-m", "jupyterlab"]
-    if index.is_file():
-        # An absolute path would make its folder the root of the file browser.
-        args.append(str(index.relative_to(root)))
-    args += [
+    start = "notebooks/index.ipynb" if (root / "notebooks" / "index.ipynb").is_file() else "notebooks"
+    args = [
+        sys.executable,
+        "-m",
+        "workbook.quick",
+        f"--LabApp.default_url=/lab/tree/{start}",
         f"--ServerApp.root_dir={root}",
         "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}",
@@ -67,6 +67,8 @@ def lab_arguments(root: Path, port: int, no_browser: bool) -> list[str]:
         "--LabApp.news_url=",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        args.append("--allow-root")  # containers; the server is reachable from this machine only, with the token
     if no_browser:
         args.append("--no-browser")
     return args

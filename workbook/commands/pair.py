@@ -16,7 +16,10 @@ def command(
     """Compare every notebook with its .py source (--check), or write the .ipynb anew from it (--write)."""
     from workbook import console, pairing, paths
     from workbook.errors import FAILED
+    from workbook.quick import skip_slow_format_check
 
+    skip_slow_format_check()
+    out = console.stdout()
     sources = pairing.pairs(paths.notebooks_dir())
     if write:
         written = [source.with_suffix(".ipynb").name for source in sources if pairing.write(source)]
@@ -29,12 +32,12 @@ def command(
         console.emit_json("pair", {"pairs": len(sources), "written": written, "differences": rows})
     else:
         for line in differences:
-            console.stdout().print(str(line), markup=False)
+            console.say(out, str(line))
         if write:
-            console.stdout().print(f"{len(sources)} pairs, written: {', '.join(written) or 'none, all were equal'}")
+            console.say(out, f"{len(sources)} pairs, written: {', '.join(written) or 'none, all were equal'}")
         elif differences:
-            console.stdout().print("the .py is the source: `workbook pair --write` writes the .ipynb from it")
+            console.say(out, "the .py is the source: `workbook pair --write` writes the .ipynb from it")
         else:
-            console.stdout().print(f"{len(sources)} pairs agree")
+            console.say(out, f"{len(sources)} pairs agree")
     if differences:
         raise typer.Exit(FAILED)

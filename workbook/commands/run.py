@@ -27,18 +27,20 @@ def command(
     """Execute notebooks with papermill; write executed copies, HTML pages and values to runs/."""
     from workbook import console, paths
     from workbook.errors import FAILED
+    from workbook.quick import skip_slow_format_check
     from workbook.runner.engine import engine_for
     from workbook.runner.progress import ConsoleReporter
     from workbook.runner.run import plan, run_steps
 
+    skip_slow_format_check()
     steps = plan(paths.notebooks_dir(), names, profile, parameter, timeout)
     log = console.stderr() if json else console.stdout()
     notebooks = [step.notebook for step in steps]
-    with engine_for(notebooks, lambda line: log.print(line, markup=False)), ConsoleReporter(log) as reporter:
+    with engine_for(notebooks, lambda line: console.say(log, line)), ConsoleReporter(log) as reporter:
         run = run_steps(steps, profile, out or paths.runs_dir(), reporter)
     if json:
         console.emit_json("run", {"run": run.to_dict()})
     else:
-        log.print(f"{run.status} in {run.seconds:.0f} s: {paths.shown(run.folder / 'index.html')}", markup=False)
+        console.say(log, f"{run.status} in {run.seconds:.0f} s: {paths.shown(run.folder / 'index.html')}")
     if run.status != "passed":
         raise typer.Exit(FAILED)

@@ -6,6 +6,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from workbook import console, paths
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import TaskID
@@ -34,22 +36,22 @@ class Silent:
 class ConsoleReporter:
     """Bar if the console is a terminal, lines otherwise; use as a context manager."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, target: Console) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-        self.console = console
+        self.console = target
         self.name = ""
         self.begin = time.monotonic()
         self.bar: Progress | None = None
         self.task: TaskID | None = None
-        if console.is_terminal:
+        if target.is_terminal:
             self.bar = Progress(
                 TextColumn("[bold]{task.fields[name]}"),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TextColumn("{task.description}"),
-                console=console,
+                console=target,
                 transient=True,
             )
 
@@ -65,7 +67,7 @@ class ConsoleReporter:
             self.bar.stop()
 
     def say(self, line: str) -> None:
-        self.console.print(line, markup=False)
+        console.say(self.console, line)
 
     def notebook(self, name: str, number: int, of: int, cells: int) -> None:
         self.name, self.begin = name, time.monotonic()
@@ -87,9 +89,12 @@ class ConsoleReporter:
             self.bar.remove_task(self.task)
             self.task = None
         mark, style = ("passed", "green") if outcome.status == "passed" else ("FAILED", "bold red")
-        self.console.print(f"[{style}]{mark}[/] {outcome.name}  {outcome.seconds:.1f} s, {len(outcome.values)} values")
+        figures = f"{outcome.seconds:.1f} s, {len(outcome.values)} values"
+        self.console.print(f"[{style}]{mark}[/] {outcome.name}  {figures}", soft_wrap=True)
         if outcome.failure:
             self.say(f"  {outcome.failure}")
+            if outcome.executed:
+                self.say(f"  executed copy: {paths.shown(outcome.executed)}")
 
 
 def _plain(text: str) -> str:
