@@ -2,63 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from workbook.commands import Json
 
+if TYPE_CHECKING:
+    from reference.sizing.claims import Claim
+
 _STYLES = {"holds": "green", "does-not-hold": "red", "depends": "yellow"}
 
 
 def command(
-    question: Annotated[int | None, typer.Option("--question", "-q", min=1, help="Only this question.")] = None,
+    question: Annotated[int | None, typer.Option("--question", "-q", help="Only this question.")] = None,
     json: Json = False,
 ) -> None:
     """Print the claims ledger: every figure of the standard answers, recomputed, with a verdict."""
-    from reference.sizing.claims import ledger
+    from reference.sizing import claims as ledger
     from workbook import console
     from workbook.errors import UsageError
 
-    found = [claim.to_dict() for claim in ledger.claims(question)]
-    if not found:
-        have = sorted({claim.question for claim in ledger.claims()})
-        raise UsageError(f"there are no claims of question {question}", f"questions with claims: {have}")
+    have = ledger.questions()
+    if question is not None and question not in have:
+        known = ", ".join(str(number) for number in have)
+        raise UsageError(f"there are no claims of question {question}", f"questions with claims: {known}")
+    found = ledger.claims(question)
+    counts = {verdict: sum(claim.verdict == verdict for claim in found) for verdict in _STYLES}
     if json:
-        console.emit_json("claims", {"claims": found})
+        console.emit_json("claims", {"counts": counts, "claims": [claim.to_dict() for claim in found]})
         return
-    console.stdout().print(_table(found))
-    counts = {verdict: sum(claim["verdict"] == verdict for claim in found) for verdict in _STYLES}
-    console.stdout().print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
+    out = console.stdout()
+    out.print(_table(found))
+    console.say(out, ", ".join(f"{count} {verdict}" for verdict, count in counts.items()))
 
 
-def _table(found: list[dict[str, Any]]) -> Any:
+def _table(found: list[Claim]) -> Any:
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(show_lines=True)
-    for title in ("Claim", "Stated", "Computed", "Verdict", "Why"):
-        table.add_column(title, ratio={"Claim": 3, "Why": 4}.get(title), overflow="fold")
+    for title, ratio in (("Claim", 4), ("Stated", 2), ("Computed", 2), ("Verdict", None), ("Why", 5)):
+        table.add_column(title, ratio=ratio, overflow="fold", min_width=8)
     for claim in found:
-        style = _STYLES.get(claim["verdict"], "")
-        verdict = f"[{style}]{claim['verdict']}[/]" if style else escape(str(claim["verdict"]))
-        table.add_row(
-            f"[bold]{escape(claim['id'])}[/] {escape(claim['statement'])}",
-            escape(_figure(claim["stated"], claim["unit"])),
-            escape(_figure(claim["computed"], claim["unit"])),
-            verdict,
-            escape(claim["reason"]),
-        )
+        style = _STYLES[claim.verdict]
+        statement = f"[bold]{escape(claim.id)}[/] {escape(claim.statement)}"
+        if claim.implied:
+            statement += " [italic](implied)[/]"
+        computed = escape(claim.computed_text)
+        verdict = f"[{style}]{claim.verdict}[/]\n{claim.evidence.badge}"
+        table.add_row(statement, escape(claim.stated_text), computed, verdict, escape(claim.reason))
     return table
-
-
-def _figure(value: Any, unit: str | None) -> str:
-    from workbook.runner.run import shown_value
-
-    if value is None:
-        return "not stated"
-    if isinstance(value, list | tuple) and len(value) == 2:
-        text = f"{shown_value(value[0])} to {shown_value(value[1])}"
-    else:
-        text = shown_value(value)
-    return f"{text} {unit or ''}".strip()
