@@ -98,7 +98,8 @@ class StubEngine:
 
     def timing(self) -> dict[str, float]:
         """What the stub itself added since `reset`: lateness of its sends [ms] (``first_*``: first tokens, ``rest_*``:
-        the other tokens; n, mean, p50, p99) and its CPU time ``cpu_s`` [s]."""
+        the other tokens; n, mean, p50, p99), its CPU time ``cpu_s`` [s], and ``span_s`` [s] from the first arrival
+        to the last end of a request."""
         answer: dict[str, float] = json.loads(self._call("GET", "/stub/timing"))
         return answer
 

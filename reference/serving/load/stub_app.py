@@ -78,8 +78,12 @@ class StubApp:
         self.running = self.waiting = self.accepted = self.finished = self.aborted = self.tokens = 0
         self._random = random.Random(settings.seed)
         self._slots = asyncio.Semaphore(settings.slots) if settings.slots else None
+        self._reset()
+
+    def _reset(self) -> None:
         self._late_first, self._late_rest = array("d"), array("d")
         self._cpu0 = time.process_time()
+        self._first_arrival = self._last_finish = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         arrived = time.perf_counter()
@@ -101,8 +105,7 @@ class StubApp:
             elif route == ("GET", "/stub/timing"):
                 await answer(send, 200, self.timing())
             elif route == ("POST", "/stub/reset"):
-                self._late_first, self._late_rest = array("d"), array("d")
-                self._cpu0 = time.process_time()
+                self._reset()
                 await answer(send, 200, {})
             elif route == ("POST", "/stub/fault"):
                 self.fault = _fault_from(await read_json(receive))
@@ -114,11 +117,13 @@ class StubApp:
             await answer(send, refused.status, {"error": error})
 
     def timing(self) -> dict[str, float]:
-        """The stub's own share since reset: lateness of its sends against their deadlines [ms], its CPU time [s]."""
+        """The stub's own share since reset: lateness of its sends against their deadlines [ms], its CPU time [s], and
+        the time from the first arrival to the last end of a request [s]."""
         return {
             **_lateness("first", self._late_first),
             **_lateness("rest", self._late_rest),
             "cpu_s": time.process_time() - self._cpu0,
+            "span_s": self._last_finish - self._first_arrival,
         }
 
     def _authorise(self, scope: Scope) -> None:
@@ -150,6 +155,7 @@ class StubApp:
         body = await read_json(receive)
         count, prompt_tokens, crc = check_request(body, chat, self.settings.model)
         self.accepted += 1
+        self._first_arrival = self._first_arrival or arrived
         gone = asyncio.ensure_future(_wait_for_disconnect(receive))
         work = asyncio.ensure_future(self._queue_and_send(arrived, chat, body, count, prompt_tokens, crc, send))
         try:
@@ -160,6 +166,7 @@ class StubApp:
             else:
                 self.aborted += 1
         finally:
+            self._last_finish = time.perf_counter()
             for task in (gone, work):
                 if not task.done():
                     task.cancel()
