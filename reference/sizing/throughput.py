@@ -7,9 +7,10 @@ throughput = the minimum over what limits C (KV memory, engine slots, TPOT targe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from .bands import checked_fields
 from .roofline import Deployment, _tokens, compute_roof
@@ -36,11 +37,37 @@ class LoadPoint:
     prefill_share: Annotated[Quantity, "fraction"]
 
 
-def _cycle(replica: Deployment, concurrency: float, n_in: float, n_out: float, hit: float) -> tuple[float, float]:
-    """Prefill seconds of one request, and seconds from one turn of the loop to the next."""
+class _Loop(NamedTuple):
+    """Closed loop in plain floats (seconds): one turn of the loop, TTFT, TPOT, and the prefill share of engine time."""
+
+    cycle: float
+    ttft: float
+    tpot: float
+    rho: float
+
+
+def _loop(replica: Deployment, concurrency: float, n_in: float, n_out: float, hit: float) -> _Loop:
     prefill = replica.prefill_seconds(n_in - hit, hit)
     step = replica.step_seconds(concurrency, n_in + n_out / 2)
-    return prefill, concurrency * prefill + max(n_out - 1, 0) * step
+    cycle = concurrency * prefill + max(n_out - 1, 0) * step
+    rho = min(concurrency * prefill / cycle, 1.0)
+    # An arriving prompt waits for the rest of the step in flight, half a step on average, and, with the prefills of
+    # the others running a share rho of the time, for those ahead of it (M/D/1 mean wait, at most all of them).
+    others = min(rho * (concurrency - 1) / concurrency, 0.999)
+    wait = step / 2 if concurrency > 1 else 0.0
+    wait += min(others / (2 * (1 - others)), (concurrency - 1) / 2) * prefill
+    ttft = min(prefill + wait, cycle)
+    return _Loop(cycle, ttft, (cycle - ttft) / max(n_out - 1, 1), rho)
+
+
+def _lengths(prompt: Quantity, output: Quantity, cached: Quantity | None) -> tuple[float, float, float]:
+    n_in, n_out = _tokens(prompt, "prompt"), _tokens(output, "output")
+    hit = 0.0 if cached is None else _tokens(cached, "cached")
+    if n_out < 1:
+        raise ValueError(f"output must be at least 1 token, got {n_out:g}")
+    if hit > n_in:
+        raise ValueError(f"cached ({hit:g}) must not exceed prompt ({n_in:g})")
+    return n_in, n_out, hit
 
 
 def closed_loop(
@@ -53,27 +80,17 @@ def closed_loop(
     """
     if not concurrency >= 1:
         raise ValueError(f"concurrency must be at least 1, got {concurrency}")
-    n_in, n_out = _tokens(prompt, "prompt"), _tokens(output, "output")
-    if n_out < 1:
-        raise ValueError(f"output must be at least 1 token, got {n_out:g}")
-    hit = 0.0 if cached is None else _tokens(cached, "cached")
-    prefill, cycle = _cycle(replica, concurrency, n_in, n_out, hit)
-    # An arriving prompt waits for the rest of the step in flight, half a step on average, and, with its prefill
-    # running a share rho of the time, for the prefills ahead of it (M/D/1 mean wait at rho below 1).
-    rho = concurrency * prefill / cycle
-    others = min(rho * (concurrency - 1) / concurrency, 0.999)
-    wait = replica.step_seconds(concurrency, n_in + n_out / 2) / 2 if concurrency > 1 else 0.0
-    wait += min(others / (2 * (1 - others)), (concurrency - 1) / 2) * prefill
-    ttft = min(prefill + wait, cycle)
-    rate = concurrency / cycle
+    n_in, n_out, hit = _lengths(prompt, output, cached)
+    loop = _loop(replica, concurrency, n_in, n_out, hit)
+    rate = concurrency / loop.cycle
     return LoadPoint(
         concurrency=Q(concurrency, "request"),
         request_rate=Q(rate, "request/s"),
         output_rate=Q(rate * n_out, "token/s"),
-        ttft=Q(ttft, "s"),
-        tpot=Q((cycle - ttft) / max(n_out - 1, 1), "s/token"),
-        e2e=Q(cycle, "s"),
-        prefill_share=Q(min(rho, 1.0), ""),
+        ttft=Q(loop.ttft, "s"),
+        tpot=Q(loop.tpot, "s/token"),
+        e2e=Q(loop.cycle, "s"),
+        prefill_share=Q(loop.rho, ""),
     )
 
 
@@ -116,61 +133,59 @@ def capacity(
     ttft_target: Quantity | None = None,
     tpot_target: Quantity | None = None,
     cached: Quantity | None = None,
+    cached_is_shared: bool = False,
     max_num_seqs: int = MAX_NUM_SEQS,
 ) -> Capacity:
     """Largest request rate that memory, engine slots, the roof and both latency targets allow.
 
     KV memory counts the mean length of a live sequence (prompt plus half the output), for the engine allocates as it
-    generates. Targets are on means. Raises Infeasible if the model does not fit and Unreachable if a single request on
-    an idle replica already misses a target.
+    generates. `cached` prompt tokens are not computed again; with `cached_is_shared` they are the same in every
+    request, such as a system prompt, and their KV is held once. Targets are on means. Raises Infeasible
+    if the model does not fit and Unreachable if a single request on an idle replica already misses a target.
     """
-    n_in, n_out = _tokens(prompt, "prompt"), _tokens(output, "output")
-    if n_out < 1 or max_num_seqs < 1:
-        raise ValueError(f"output and max_num_seqs must be at least 1, got {n_out:g} and {max_num_seqs}")
-    hit = 0.0 if cached is None else _tokens(cached, "cached")
+    n_in, n_out, hit = _lengths(prompt, output, cached)
+    if max_num_seqs < 1:
+        raise ValueError(f"max_num_seqs must be at least 1, got {max_num_seqs}")
     plan = replica.memory_plan(Q(n_in + n_out, "token/request"))
-    alone = closed_loop(replica, 1, prompt, output, cached)
-    for name, target, value in (("TTFT", ttft_target, alone.ttft), ("TPOT", tpot_target, alone.tpot)):
-        if target is not None and value > target:
+
+    def at(concurrency: float) -> _Loop:
+        return _loop(replica, concurrency, n_in, n_out, hit)
+
+    alone = at(1)
+    wanted_ttft = math.inf if ttft_target is None else magnitude(ttft_target, "s", "ttft_target")
+    wanted_tpot = math.inf if tpot_target is None else magnitude(tpot_target, "s/token", "tpot_target")
+    for name, wanted, value, unit in (
+        ("TTFT", wanted_ttft, alone.ttft, "ms"),
+        ("TPOT", wanted_tpot, alone.tpot, "ms/token"),
+    ):
+        if value > wanted:
             raise Unreachable(
-                f"{replica.name} cannot meet a {name} of {show(target)}: one request on an idle replica takes "
-                f"{show(value)} ({n_in:,.0f} tokens in, {n_out:,.0f} out). Try more GPUs per replica, a smaller or "
-                "quantised model, a shorter prompt or more prefix-cache hits."
+                f"{replica.name} cannot meet a {name} of {show(wanted * 1000)} {unit}: one request on an idle replica "
+                f"takes {show(value * 1000)} {unit} ({n_in:,.0f} tokens in, {n_out:,.0f} out). Try more GPUs per "
+                "replica, a smaller or quantised model, a shorter prompt or more prefix-cache hits."
             )
-
-    def rate(concurrency: float) -> float:
-        return concurrency / _cycle(replica, concurrency, n_in, n_out, hit)[1]
-
-    kv_slots = max(1.0, plan.kv_tokens() / max(n_in + n_out / 2, 1))
-    slots = {"KV memory": kv_slots, "max_num_seqs": float(max_num_seqs)}
+    shared = hit if cached_is_shared else 0.0
+    slots = {
+        "KV memory": max(1.0, (plan.kv_tokens() - shared) / max(n_in + n_out / 2 - shared, 1)),
+        "max_num_seqs": float(max_num_seqs),
+    }
     most = min(slots.values())
     if tpot_target is not None:
-        wanted = magnitude(tpot_target, "s/token", "tpot_target")
-        slots["TPOT target"] = _largest(lambda c: _tpot(replica, c, prompt, output, cached) <= wanted, 1.0, most)
+        slots["TPOT target"] = _largest(lambda c: at(c).tpot <= wanted_tpot, 1.0, most)
     if ttft_target is not None:
-        wanted_ttft = magnitude(ttft_target, "s", "ttft_target")
-        slots["TTFT target"] = _largest(lambda c: _ttft(replica, c, prompt, output, cached) <= wanted_ttft, 1.0, most)
-    limits = {name: Q(rate(count), "request/s") for name, count in slots.items()}
-    if hit == 0:
-        limits["compute roof"] = compute_roof(replica, prompt, output)
+        slots["TTFT target"] = _largest(lambda c: at(c).ttft <= wanted_ttft, 1.0, most)
+    limits = {name: Q(slot / at(slot).cycle, "request/s") for name, slot in slots.items()}
+    limits["compute roof"] = compute_roof(replica, Q(n_in - hit, "token/request"), output)
     # Ties go to the limit named first: a target that never binds is capped at the slots and equals them.
     binding = min(limits, key=lambda name: magnitude(limits[name], "request/s"))
-    point = closed_loop(replica, min(slots.values()), prompt, output, cached)
+    chosen = min(slots.values())
     return Capacity(
         replica=replica,
         request_rate=limits[binding],
         output_rate=Q(magnitude(limits[binding], "request/s") * n_out, "token/s"),
-        concurrency=point.concurrency,
-        ttft=point.ttft,
-        tpot=point.tpot,
+        concurrency=Q(chosen, "request"),
+        ttft=Q(at(chosen).ttft, "s"),
+        tpot=Q(at(chosen).tpot, "s/token"),
         binding=binding,
         limits=limits,
     )
-
-
-def _tpot(replica: Deployment, c: float, prompt: Quantity, output: Quantity, cached: Quantity | None) -> float:
-    return magnitude(closed_loop(replica, c, prompt, output, cached).tpot, "s/token")
-
-
-def _ttft(replica: Deployment, c: float, prompt: Quantity, output: Quantity, cached: Quantity | None) -> float:
-    return magnitude(closed_loop(replica, c, prompt, output, cached).ttft, "s")

@@ -70,7 +70,7 @@ def cold_start_time(
     provision: Annotated[Quantity, "duration"],
     image_pull: Annotated[Quantity, "duration"],
     weights: Annotated[Quantity, "weights"],
-    load_bandwidth: Annotated[Quantity, "bandwidth"],
+    load_bandwidth: Annotated[Quantity, "link_bandwidth"],
     warm_up: Annotated[Quantity, "duration"],
 ) -> Annotated[Quantity, "duration"]:
     """Decision to scale until the first request is served: get a machine, pull the image, read weights, warm up."""

@@ -139,6 +139,11 @@ def show(value: Any, digits: int = 4) -> str:
     return _number(float(value), digits)
 
 
+def count(value: Quantity, unit: str) -> str:
+    """The number alone, in `unit`, for a sentence that names the things itself: `f"{count(n, 'token')} tokens"`."""
+    return _number(magnitude(value, unit), 4)
+
+
 def _number(value: float, digits: int) -> str:
     if value == 0:
         return "0"
