@@ -1,0 +1,158 @@
+"""Serving the app: in the foreground, or on a thread beside a notebook or a test."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from reference.serving.gateway.keys import KeyStore
+from reference.serving.gateway.responses import StreamAborted
+from reference.serving.gateway.settings import Settings
+
+if TYPE_CHECKING:
+    import openai
+    from fastapi import FastAPI
+
+_START_TIMEOUT_S = 30.0
+# A peer that acknowledges nothing (gone, or with a full window) is dropped after this; closing such a connection waits
+# for its peer otherwise, for ever.
+_PEER_TIMEOUT_MS = 60_000
+
+
+class GatewayStartError(RuntimeError):
+    """The gateway did not start; the message says why."""
+
+
+@dataclass
+class RunningGateway:
+    """A gateway on a thread of this process. `api_key` belongs to tenant "local" and is revoked at the end."""
+
+    base_url: str
+    api_key: str = field(repr=False)
+    app: FastAPI = field(repr=False)
+    settings: Settings = field(repr=False)
+
+    @property
+    def root_url(self) -> str:
+        """Address without `/v1`, for /readyz and /metrics."""
+        return self.base_url.removesuffix("/v1")
+
+    def client(self, **options: Any) -> openai.OpenAI:
+        """A client of the `openai` package; no retries by default, so that a fault is seen where it happens."""
+        import openai
+
+        return openai.OpenAI(base_url=self.base_url, api_key=self.api_key, **{"max_retries": 0, **options})
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A listening socket; accepted connections inherit its limits. Raises GatewayStartError if the port is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT_MS)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise GatewayStartError(f"port {port} on {host}: {error.strerror}; set GATEWAY_PORT to a free one") from None
+    listener.listen(2048)
+    return listener
+
+
+class _NoAborts(logging.Filter):
+    """Drops the server's traceback for streams that the gateway ended on purpose; its own log has them."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], StreamAborted))
+
+
+_NO_ABORTS = _NoAborts()
+
+
+def _server(app: FastAPI) -> Any:
+    import uvicorn
+
+    logging.getLogger("uvicorn.error").addFilter(_NO_ABORTS)
+
+    # The gateway writes its own access log. Streams get five seconds to end at a shutdown.
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False)
+    return uvicorn.Server(config)
+
+
+@contextlib.contextmanager
+def run_in_thread(settings: Settings | None = None, **parts: Any) -> Iterator[RunningGateway]:
+    """Serves a gateway on a free loopback port until the `with` block ends.
+
+    Args:
+        settings: default `Settings.from_env()`; `port` 0 or taken settings aside, the port is always a free one.
+        parts: further arguments of `create_app` (`guards`, `retriever`, `summariser`, `counter`).
+
+    Raises:
+        GatewayStartError: it did not come up; the message says why.
+    """
+    import redis
+
+    from reference.serving import redis_store
+    from reference.serving.gateway.app import create_app
+
+    settings = settings or Settings.from_env()
+    url = settings.redis_url or redis_store.redis_url()
+    settings = settings.model_copy(update={"redis_url": url, "host": "127.0.0.1"})
+    app = create_app(settings, **parts)
+    with redis_store.connect(url) as client:
+        keys = KeyStore(client, settings.key_prefix, settings.key_pepper)
+        text, record = keys.create("local", expires_in_s=86400)
+        listener = listening_socket("127.0.0.1", 0)
+        server = _server(app)
+        failure: list[BaseException] = []
+
+        def serve() -> None:
+            try:
+                import uvloop
+
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(server.serve(sockets=[listener]))
+            except BaseException as error:
+                failure.append(error)
+
+        thread = threading.Thread(target=serve, name="gateway", daemon=True)
+        thread.start()
+        try:
+            _wait_started(server, thread, failure)
+            yield RunningGateway(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", text, app, settings)
+        finally:
+            server.should_exit = True
+            thread.join(timeout=15)
+            listener.close()
+            with contextlib.suppress(redis.RedisError):  # the key expires anyway
+                keys.revoke(record.key_id)
+
+
+def _wait_started(server: Any, thread: threading.Thread, failure: list[BaseException]) -> None:
+    import time
+
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not server.started:
+        if failure or not thread.is_alive():
+            cause = failure[0] if failure else None
+            raise GatewayStartError(f"the gateway did not start: {cause or 'see the log above'}") from cause
+        if time.monotonic() > deadline:
+            raise GatewayStartError(f"the gateway did not start within {_START_TIMEOUT_S:g} s")
+        time.sleep(0.01)
+
+
+def serve(settings: Settings) -> None:
+    """Serves in the foreground until SIGINT or SIGTERM. Raises GatewayStartError if the port is taken."""
+    import uvloop
+
+    from reference.serving.gateway.app import create_app
+
+    listener = listening_socket(settings.host, settings.port)
+    with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_server(create_app(settings)).serve(sockets=[listener]))
