@@ -250,7 +250,9 @@ def await_ready(keeper_pid: int, say: Progress, keeper: subprocess.Popen[bytes] 
             raise EngineError("the engine was stopped while it started (`workbook stop`?); try again")
         from reference.serving.engine.keeper import read_log
 
-        now, passed = stage_of(read_log()), time.monotonic() - begin
+        # Before the keeper has reported, the log is that of the run before.
+        now = stage_of(read_log()) if state and state.keeper_pid == keeper_pid else "importing"
+        passed = time.monotonic() - begin
         if now != stage or passed - told > 10:
             stage, told = now, passed
             say(f"  {passed:4.0f} s  {stage} ...")

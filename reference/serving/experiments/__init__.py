@@ -1,0 +1,1 @@
+"""Measurements that the notebooks run: each returns typed results, none draws, none asserts a verdict."""
