@@ -21,6 +21,10 @@ COMMANDS = ("doctor", "lab", "run", "claims", "serve", "stop", "pair")  # in the
 class Group(TyperGroup):
     """Turns every failure into one short message and an exit code; --debug shows the traceback instead."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.meta["workbook.json"] = "--json" in args  # known before the command itself parses its options
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -33,7 +37,7 @@ class Group(TyperGroup):
             if ctx.params.get("debug") or _is_usage_error(error):
                 raise
             failure = as_failure(error)
-            if "--json" in sys.argv or _wants_json(ctx):
+            if ctx.meta["workbook.json"]:
                 from workbook.console import emit_json
 
                 emit_json(ctx.invoked_subcommand or "workbook", {"error": failure})
@@ -62,10 +66,6 @@ def _text(failure: dict[str, object]) -> str:
 def _is_usage_error(error: Exception) -> bool:
     """typer's own complaints about the command line know how to show themselves."""
     return hasattr(error, "exit_code") and hasattr(error, "show")
-
-
-def _wants_json(ctx: Any) -> bool:
-    return "--json" in (getattr(ctx, "_protected_args", None) or []) + list(getattr(ctx, "args", None) or [])
 
 
 app = typer.Typer(
