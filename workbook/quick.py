@@ -16,8 +16,12 @@ def skip_slow_format_check() -> None:
         sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
 
 
-if __name__ == "__main__":
+def start_lab() -> None:
     skip_slow_format_check()
     from jupyterlab.labapp import main
 
     main()
+
+
+if __name__ == "__main__":
+    start_lab()
