@@ -58,3 +58,17 @@ class Starter:
 def start(fake: FakeEngine, redis_server: PrivateRedis, model_dir: Path) -> Iterator[Starter]:
     with ExitStack() as stack:
         yield Starter(stack, fake, redis_server.url, model_dir)
+
+
+@pytest.fixture(scope="module")
+def fake_once() -> Iterator[FakeEngine]:
+    """One fake engine for all tests of a module that leave its behaviour alone."""
+    with running_engine() as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def start_once(fake_once: FakeEngine, model_dir: Path) -> Iterator[RunningGateway]:
+    """One gateway for all tests of a module that do not change it."""
+    with private_redis() as server, ExitStack() as stack:
+        yield Starter(stack, fake_once, server.url, model_dir)()

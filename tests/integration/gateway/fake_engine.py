@@ -65,8 +65,9 @@ class FakeEngine:
         return PlainTextResponse("", 200 if self.healthy else 503)
 
     async def _metrics(self, request: Request) -> Response:
-        text = f'vllm:num_requests_waiting{{engine="0"}} {self.waiting}.0\nvllm:num_requests_running{{engine="0"}} {self.running}.0\n'
-        return PlainTextResponse(text)
+        gauges = {"waiting": self.waiting, "running": self.running}
+        lines = [f'vllm:num_requests_{name}{{engine="0"}} {value}.0\n' for name, value in gauges.items()]
+        return PlainTextResponse("".join(lines))
 
     async def _models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [{"id": MODEL, "max_model_len": self.max_model_len}]})

@@ -1,0 +1,57 @@
+"""What the gateway's tests have in common."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+from fake_engine import MODEL
+
+HELLO = [{"role": "user", "content": "hi there"}]
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
+    """True as soon as `condition()` holds; False if it does not within the time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    return {"model": MODEL, "messages": HELLO, **fields}
+
+
+def post(gateway: Any, json: Any = None, headers: dict[str, str] | None = None, **options: Any) -> httpx.Response:
+    """POST /v1/chat/completions with the gateway's own key."""
+    auth = {"authorization": f"Bearer {gateway.api_key}"}
+    if json is not None:
+        options["json"] = json
+    return httpx.post(
+        f"{gateway.base_url}/chat/completions", headers={**auth, **(headers or {})}, timeout=30, **options
+    )
+
+
+def metric(gateway: Any, name: str, **labels: str) -> float:
+    """One sample of the gateway's /metrics, 0 if it is not there."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    text = httpx.get(f"{gateway.root_url}/metrics").text
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if sample.name == name and all(sample.labels.get(k) == v for k, v in labels.items()):
+                return float(sample.value)
+    return 0.0
+
+
+def assert_openai_error(reply: httpx.Response, status: int, code: str, param: str | None = None) -> None:
+    assert reply.status_code == status, reply.text
+    error = reply.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert error["code"] == code, error
+    assert error["message"].strip()
+    if param is not None:
+        assert error["param"] == param
+    assert reply.headers["x-request-id"]
