@@ -104,6 +104,7 @@ def execute(
     headings = cell_headings(source)
     total = len(headings)
     copy = folder / notebook.path.name
+    log = copy.with_suffix(".kernel.log")
     started: list[int] = []  # code cells, in the order they started
 
     def on_cell_start(cell: Any, cell_index: int) -> None:
@@ -125,7 +126,7 @@ def execute(
     try:
         for attempt in range(1, START_ATTEMPTS + 1):
             try:
-                _papermill(notebook, copy, parameters, profile.cell_timeout, {"on_cell_start": on_cell_start})
+                _papermill(notebook, copy, log, parameters, profile.cell_timeout, {"on_cell_start": on_cell_start})
                 break
             except (RuntimeError, OSError) as error:
                 # A kernel that dies before its first cell was starved or lost a race; later, the cell did it.
@@ -135,11 +136,16 @@ def execute(
         message = f"still running after {profile.cell_timeout} s, the cell's time-out"
         outcome.failure = failure("timeout", "TimeoutError", message)
     except DeadKernelError:
-        outcome.failure = failure("kernel", "KernelDied", "the kernel died (out of memory, or the process was killed)")
+        message = f"the kernel died (out of memory, or the process was killed){_last_words(log)}"
+        outcome.failure = failure("kernel", "KernelDied", message)
     except PapermillExecutionError as error:
         outcome.failure = failure("error", error.ename, _one_line(error.evalue))
     except (RuntimeError, OSError) as error:
-        outcome.failure = failure("kernel", "KernelNotStarted", f"{_one_line(error)} ({START_ATTEMPTS} attempts)")
+        message = f"{_one_line(error)} ({START_ATTEMPTS} attempts){_last_words(log)}"
+        outcome.failure = failure("kernel", "KernelNotStarted", message)
+    finally:
+        if log.exists() and log.stat().st_size == 0:
+            log.unlink()
     outcome.seconds = time.perf_counter() - begin
     outcome.executed = copy if copy.exists() else None
     _collect_values(notebook, outcome)
@@ -147,7 +153,9 @@ def execute(
     return outcome
 
 
-def _papermill(notebook: Notebook, copy: Path, parameters: dict[str, Any], timeout: int, hooks: dict[str, Any]) -> None:
+def _papermill(
+    notebook: Notebook, copy: Path, log: Path, parameters: dict[str, Any], timeout: int, hooks: dict[str, Any]
+) -> None:
     import papermill
 
     from workbook.runner import kernel
@@ -167,6 +175,7 @@ def _papermill(notebook: Notebook, copy: Path, parameters: dict[str, Any], timeo
         execution_timeout=timeout,
         hooks=hooks,
         folder=str(notebook.path.parent),
+        log=str(log),
     )
 
 
@@ -213,6 +222,16 @@ def first_line(source: str, width: int = 60) -> str:
     lines = [line.strip() for line in source.splitlines() if line.strip()]
     line = next((text for text in lines if not text.startswith("#")), lines[0] if lines else "")
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _last_words(log: Path) -> str:
+    """The last line that the kernel's process printed."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    said = [line for line in lines if line.strip()]
+    return f"; its last words: {_one_line(said[-1])}" if said else ""
 
 
 def _one_line(error: object, width: int = 300) -> str:

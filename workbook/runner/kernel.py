@@ -55,7 +55,8 @@ class Client(PapermillNotebookClient):
 class Engine(NBClientEngine):
     """papermill's own engine, with the kernel above.
 
-    hooks: nbclient's (on_cell_start, ...); folder: the kernel's working directory; execution_timeout: seconds per cell.
+    hooks: nbclient's (on_cell_start, ...); folder: the kernel's working directory; execution_timeout: seconds per cell;
+    log: file for what the kernel's process itself prints (cells print into the notebook).
     """
 
     @classmethod
@@ -68,6 +69,7 @@ class Engine(NBClientEngine):
         execution_timeout: int | None = None,
         hooks: dict[str, Any] | None = None,
         folder: str | None = None,
+        log: str = os.devnull,
         **_: Any,
     ) -> Any:
         private = Path(tempfile.mkdtemp(prefix="wb-"))
@@ -82,7 +84,8 @@ class Engine(NBClientEngine):
         )
         client.owns_km = True  # nbclient shuts down only a kernel it owns
         try:
-            return client.execute()
+            with open(log, "ab") as own_output:
+                return client.execute(stdout=own_output, stderr=own_output)
         finally:
             _end_group(client.process_group)
             shutil.rmtree(private, ignore_errors=True)
