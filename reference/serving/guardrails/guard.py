@@ -49,6 +49,8 @@ class Guardrails:
 
     def __init__(self, rules: GuardRules) -> None:
         self.rules = rules
+        # The libraries load their tables at the first use (0.5 s), which must not be a user's request.
+        redact("ann@mail.example +44 20 7946 0018 4111 1111 1111 1111 token=abc123def", rules.redaction)
 
     @classmethod
     def default(cls, regions: tuple[str, ...] | None = None) -> "Guardrails":

@@ -36,7 +36,7 @@ class _Rule:
     """Concepts in this order in one sentence, at most ``reach`` words from the first to the last."""
 
     name: str
-    steps: tuple[C, ...]
+    steps: tuple[int, ...]
     reach: int
     score: float
 
@@ -98,10 +98,10 @@ def scan(text: str, depth: int = 0) -> list[Finding]:
     """Findings with scores, the best of each rule; ``verdict`` adds them up. Encoded texts inside are scanned too."""
     meaning = meaningful_words(text)
     findings = _apply_rules(text, meaning)
-    if sum(C.HIDDEN in word.means for word in meaning) >= 2:
+    if sum(bool(word.means & C.HIDDEN) for word in meaning) >= 2:
         # Disguised twice is no accident, and mirrored text has its words in the opposite order.
         findings += _apply_rules(text, meaning[::-1])
-        findings += [_whole("disguised_words", [w for w in meaning if C.HIDDEN in w.means], 0.4)]
+        findings += [_whole("disguised_words", [w for w in meaning if w.means & C.HIDDEN], 0.4)]
     for rule, pattern, score in (("template_token", _TEMPLATE, 0.7), ("fake_turn", _FAKE_TURN, 0.4)):
         if match := pattern.search(text):
             findings.append(Finding("injection", rule, match.start(), match.end(), "", score))

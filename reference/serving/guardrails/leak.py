@@ -19,9 +19,9 @@ from reference.serving.guardrails.types import Finding
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # What is held back or let go as one: a run without white space, or one character of a script written without it.
-_TOKEN = re.compile(f"[{_CJK}]|[^\\s{_CJK}]+")
-_WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
 _MAX_TOKEN = 2048
+_TOKEN = re.compile(f"[{_CJK}]|[^\\s{_CJK}]{{1,{_MAX_TOKEN}}}")
+_WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
 _ENCODED = re.compile(r"[\"'`(\[]{0,2}((?:0x)?[A-Za-z0-9+/_-]{16,}={0,2})[\"'`)\].,]{0,3}")
 _HEX = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2})+)")
 _LEET = str.maketrans("013457@$", "oieastas")
@@ -138,11 +138,11 @@ class LeakGate:
             self._read = free
         else:
             while token := _TOKEN.search(self._buffer, self._read):
-                end = min(token.end(), token.start() + _MAX_TOKEN)
+                end = token.end()
                 single = end - token.start() == 1 and token.group()[0] >= "\u3040"
                 if end == len(self._buffer) and not final and not single and end - token.start() < _MAX_TOKEN:
                     break
-                self._take(self._buffer[token.start() : end], self._offset + token.start(), self._offset + end)
+                self._take(token.group(), self._offset + token.start(), self._offset + end)
                 self._read = end
                 if self.blocked:
                     break

@@ -6,14 +6,16 @@ synonym or a disguise is one entry here and no new rule.
 
 import codecs
 import re
-from enum import IntFlag
 from functools import lru_cache
 
 from reference.serving.guardrails.folding import decomposed, fold_text
 
 
-class Concept(IntFlag):
-    """What a word can mean for the rules; one word may have several meanings."""
+class Concept:
+    """What a word can mean for the rules: bits, because one word may have several meanings.
+
+    Plain integers: an IntFlag's ``&`` costs half a microsecond, and the rules compare for every word.
+    """
 
     NONE = 0
     OVERRIDE = 1 << 0  # ignore, forget
@@ -52,7 +54,7 @@ class Concept(IntFlag):
 
 
 C = Concept
-_WORDS: dict[Concept, str] = {
+_WORDS: dict[int, str] = {
     C.OVERRIDE: "ignore ignoring ignored disregard disregarding disregarded forget forgetting override overriding "
     "overrule bypass discard dismiss neglect skip abandon erase unlearn nullify supersede supersedes "
     "drop scrap ignoriere ignorieren ignoriert vergiss missachte verwirf überschreibe ignorez ignorer "
@@ -133,7 +135,7 @@ def _shape(word: str) -> str:
     return word[0] + "".join(sorted(word[1:-1])) + word[-1]
 
 
-_MEANS: dict[str, Concept] = {}
+_MEANS: dict[str, int] = {}
 for _concept, _text in _WORDS.items():
     for _word in _text.split():
         for _form in {_word, fold_text(_word).lower(), decomposed(_word).lower()}:
@@ -142,7 +144,7 @@ for _concept, _text in _WORDS.items():
 # Disguises are tried for the words that make an attack, not for "you" and "all".
 _CORE = C.OVERRIDE | C.PRIOR | C.INSTRUCTION | C.PROMPT | C.REVEAL | C.SYSTEM | C.UNBOUND | C.SAFETY
 _LONG = {w: m & ~C.TALK for w, m in _MEANS.items() if len(w) >= 5 and w.isascii() and w.isalpha() and m & _CORE}
-_SHAPES: dict[str, Concept] = {}
+_SHAPES: dict[str, int] = {}
 for _word, _meaning in _LONG.items():
     if len(_word) >= 6:
         _SHAPES.setdefault(_shape(_word), _meaning)
@@ -162,13 +164,13 @@ _STRETCHED = re.compile(r"(.)\1{2,}")
 _MAX_WORD = 40
 
 
-def concepts(word: str) -> Concept:
+def concepts(word: str) -> int:
     """The concepts of ``word``, also where it is disguised (then with ``HIDDEN``); ``NONE`` for other words."""
     return _look_up(word) if len(word) <= _MAX_WORD else C.NONE
 
 
 @lru_cache(maxsize=1 << 16)
-def _look_up(word: str) -> Concept:
+def _look_up(word: str) -> int:
     plain = decomposed(word).lower().strip("'!@$|+’")
     meaning = _MEANS.get(plain)
     if meaning is not None:
@@ -192,7 +194,7 @@ def _look_up(word: str) -> Concept:
     return C.NONE
 
 
-def joined(first: str, second: str) -> Concept:
+def joined(first: str, second: str) -> int:
     """The concepts of a word that was broken in two, if the two make one of the words of an attack."""
     if len(first) + len(second) > 16:
         return C.NONE
@@ -200,7 +202,7 @@ def joined(first: str, second: str) -> Concept:
     return meaning | C.HIDDEN if meaning else C.NONE
 
 
-def in_blob(blob: str) -> list[tuple[int, int, Concept]]:
+def in_blob(blob: str) -> list[tuple[int, int, int]]:
     """Known words inside letters that run together, longest first at each place: (start, end, concepts)."""
     found = []
     position, size = 0, len(blob)

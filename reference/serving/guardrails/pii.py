@@ -62,6 +62,7 @@ _VERSION_WORD = re.compile(
 # Addresses of no person: this machine, private nets, netmasks.
 _PRIVATE_V4 = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
+_CONTEXT = 48
 _DIGIT = re.compile(r"\d")
 _PHONE_WORD = re.compile(
     r"(?i)\b(?:call|phone|tel|telephone|telefon|tel[eé]fono|mobile|mob|cell|handy|whatsapp|fax|text|sms|reach|ring|dial"
@@ -178,23 +179,29 @@ def _tells_of_a_person(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -
 
 
 def _phones(text: str, start: int, regions: tuple[str, ...]) -> Iterator[Match]:
-    if sum(1 for _ in _DIGIT.finditer(text, start)) < 7:
-        return
-    from phonenumbers import Leniency, PhoneNumberMatcher
+    from phonenumbers import Leniency
 
-    seen: list[tuple[int, int]] = []
     # A "+" leaves no doubt, so any possible number counts, and the region does not matter. Without it the number must
     # be a valid one, grouped as people group it there.
     plans: list[tuple[str | None, int]] = [(None, Leniency.POSSIBLE)] if "+" in text else []
     plans += [(region, Leniency.STRICT_GROUPING) for region in regions]
+    rest = text
     for region, leniency in plans:
-        for match in PhoneNumberMatcher(text, region, leniency=leniency):
-            if match.start < start or any(match.start < e and s < match.end for s, e in seen):
-                continue
-            left = text[max(0, match.start - 48) : match.start]
-            if match.raw_string.isdigit() and not _PHONE_WORD.search(left):
-                continue
-            if _NUMBER_OF_A_THING.search(left) and not match.raw_string.startswith("+"):
-                continue
-            seen.append((match.start, match.end))
-            yield Match("phone", match.start, match.end)
+        if len(_DIGIT.findall(rest, start)) < 7:
+            return
+        for left, right in _phone_spans(rest, start, region, leniency):
+            yield Match("phone", left, right)
+            rest = f"{rest[:left]}{'~' * (right - left)}{rest[right:]}"
+
+
+def _phone_spans(text: str, start: int, region: str | None, leniency: int) -> list[tuple[int, int]]:
+    from phonenumbers import PhoneNumberMatcher
+
+    spans = []
+    for match in PhoneNumberMatcher(text, region, leniency=leniency):
+        left = text[max(0, match.start - _CONTEXT) : match.start]
+        international = match.raw_string.startswith("+")
+        unmarked = match.raw_string.isdigit() and not _PHONE_WORD.search(left)
+        if match.start >= start and not unmarked and (international or not _NUMBER_OF_A_THING.search(left)):
+            spans.append((match.start, match.end))
+    return spans

@@ -24,6 +24,7 @@ _PEM_LAST_LINE = re.compile(r"=?[A-Za-z0-9+/=]{1,76}")
 _PEM_END = re.compile(r"(?:KEY|BLOCK)-----")
 # How far one look for the next word of interest goes, so that the cost of a text stays linear.
 _HORIZON = 1024
+_MAX_GAP = 8  # between the lines of a private key
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,12 @@ class Redactor:
         """A word's start up to which the text from ``start`` can neither match nor stick to what follows."""
         text = self._buffer
         horizon = min(len(text), start + _HORIZON)
-        risky = segments.RISKY.search(text, start, horizon)
+        risky = segments.risky_position(text, start, horizon)
         if risky is None and final and horizon == len(text):
             return horizon
         # Back over the word with the risky character (or the last one, not yet seen whole), and over the word before
         # it: "name (at) host".
-        position = segments.word_start(text, start, risky.start() if risky else horizon)
+        position = segments.word_start(text, start, horizon if risky is None else risky)
         while position > start and not segments.WORD.match(text[position - 1]):
             position -= 1
         return segments.word_start(text, start, position)
@@ -175,13 +176,13 @@ class Redactor:
         """Drop one more word of a private key's body or of its last line, or leave the key."""
         text, start = self._buffer, self._start
         limit = start + segments.LIMIT
-        word = segments.WORD.search(text, start)
-        if word is None or word.start() - start > 8:
-            if word or final or len(text) > start + 8:
+        word = segments.WORD.search(text, start, min(len(text), limit + _MAX_GAP))
+        if word is None or word.start() - start > _MAX_GAP:
+            if word or final or len(text) > start + _MAX_GAP:
                 self._mode = ""
                 return True
             return False
-        if word.end() == len(text) and not final and len(text) < limit:
+        if word.end() == len(text) and not final and len(text) < limit + _MAX_GAP:
             return False
         value = text[word.start() : min(word.end(), limit)]
         self._pem_closing = self._pem_closing or "-----END" in value

@@ -23,7 +23,7 @@ _MIN_SENTENCE = 3
 class Word:
     """A word that means something: its place among all words, its sentence, its half-open offsets."""
 
-    means: Concept
+    means: int
     index: int
     sentence: int
     start: int
@@ -107,7 +107,7 @@ class _Reader:
             self._index += 1
             self._since_break += 1
 
-    def _keep(self, means: Concept, start: int, end: int) -> None:
+    def _keep(self, means: int, start: int, end: int) -> None:
         self._index += 1
         self._since_break += 1
         self._found.append(Word(means, self._index, self._sentence, start, end))
