@@ -47,14 +47,14 @@ def is_source(path: Path) -> bool:
     return any(line.startswith("# %%") for line in path.read_text(encoding="utf-8").splitlines())
 
 
-def read_source(source: Path) -> Any:
-    """The notebook that a py:percent file describes (nbformat node), normalised; ListingError if it is none."""
+def read_source(text: str, name: str) -> Any:
+    """The notebook that a py:percent text describes (nbformat node), normalised; ListingError if it is none."""
     import jupytext
 
     try:
-        notebook = jupytext.reads(source.read_text(encoding="utf-8"), fmt="py:percent")
+        notebook = jupytext.reads(text, fmt="py:percent")
     except Exception as error:  # jupytext raises what its parsers raise
-        raise ListingError(f"{source.name} cannot be read as py:percent: {error}", "mend its cell markers") from None
+        raise ListingError(f"{name}.py cannot be read as py:percent: {error}", "mend its cell markers") from None
     return normalised(notebook)
 
 
@@ -101,7 +101,7 @@ def write(source: Path) -> bool:
         raise ListingError(
             f"{target.name} has no {source.name}", f"make it once: jupytext --to py:percent {target}, then commit both"
         )
-    text = text_of(read_source(source))
+    text = text_of(read_source(source.read_text(encoding="utf-8"), source.stem))
     if target.is_file() and target.read_text(encoding="utf-8") == text:
         return False
     draft = target.with_name(target.name + ".part")
@@ -110,35 +110,43 @@ def write(source: Path) -> bool:
     return True
 
 
-def check(source: Path) -> Difference | None:
-    """The first difference between a source and its .ipynb, or None if the pair agrees in every byte."""
-    import nbformat
-
+def check(source: Path, strict: bool = True) -> Difference | None:
+    """The first difference between a source and its .ipynb on disk, or None if they agree; see `compare`."""
     target = source.with_suffix(".ipynb")
     if not source.is_file():
         return Difference(source.stem, None, f"{source.name} is missing, {target.name} has no source")
     if not target.is_file():
         return Difference(source.stem, None, f"{target.name} is missing")
+    return compare(source.stem, source.read_text(encoding="utf-8"), target.read_text(encoding="utf-8"), strict)
+
+
+def compare(name: str, source: str, target: str, strict: bool = True) -> Difference | None:
+    """The first difference between the text of a .py and that of its .ipynb.
+
+    strict: also outputs, execution counts, ids and metadata, so that the .ipynb is the one that `write` makes to the
+    byte. Otherwise only the cells' types, texts and tags: what a reader has run in JupyterLab still agrees.
+    """
+    import nbformat
+
     try:
-        found = nbformat.read(target, as_version=4)
+        found = nbformat.reads(target, as_version=4)
     except Exception as error:  # nbformat raises a dozen kinds
-        return Difference(source.stem, None, f"{target.name} is no notebook: {str(error).splitlines()[0]}")
-    wanted = read_source(source)
+        return Difference(name, None, f"{name}.ipynb is no notebook: {str(error).splitlines()[0]}")
+    wanted = read_source(source, name)
     for number, (ours, theirs) in enumerate(zip(wanted.cells, found.cells, strict=False), 1):
-        if what := _cell_difference(ours, theirs):
-            return Difference(source.stem, number, what)
+        if what := _cell_difference(ours, theirs, strict):
+            return Difference(name, number, what)
     if len(wanted.cells) != len(found.cells):
         number = min(len(wanted.cells), len(found.cells)) + 1
-        lacking = target.name if len(wanted.cells) > len(found.cells) else source.name
-        return Difference(
-            source.stem, number, f"{lacking} ends before it ({len(wanted.cells)} and {len(found.cells)} cells)"
-        )
-    if target.read_text(encoding="utf-8") != text_of(wanted):
-        return Difference(source.stem, None, f"{target.name} has ids, metadata or a layout of its own")
+        ending = "ipynb" if len(wanted.cells) > len(found.cells) else "py"
+        counts = f"({len(wanted.cells)} and {len(found.cells)} cells)"
+        return Difference(name, number, f"{name}.{ending} ends before it {counts}")
+    if strict and target != text_of(wanted):
+        return Difference(name, None, f"{name}.ipynb has ids, metadata or a layout of its own")
     return None
 
 
-def _cell_difference(ours: Any, theirs: Any) -> str | None:
+def _cell_difference(ours: Any, theirs: Any, strict: bool) -> str | None:
     if ours.cell_type != theirs.cell_type:
         return f"{ours.cell_type} in the .py, {theirs.cell_type} in the .ipynb"
     if ours.source != theirs.source:
@@ -147,7 +155,7 @@ def _cell_difference(ours: Any, theirs: Any) -> str | None:
         a, b = ours.metadata.get(key), theirs.metadata.get(key)
         if a != b and (a or b):
             return f"{key} differ: {a} in the .py, {b} in the .ipynb"
-    if theirs.cell_type == "code":
+    if strict and theirs.cell_type == "code":
         if theirs.outputs:
             return "the .ipynb has outputs"
         if theirs.execution_count is not None:

@@ -60,6 +60,20 @@ def test_the_first_cell_that_differs_is_named(sized, change, cell, message):
     assert re.search(message, found.what), found.what
 
 
+def test_a_notebook_that_a_reader_has_run_agrees_unless_it_is_to_be_committed(sized):
+    path = sized.notebooks / "q1_size.ipynb"
+
+    def run(notebook) -> None:
+        notebook.cells[2].update(execution_count=1, outputs=[v4.new_output("stream", text="x")])
+        notebook.metadata.language_info.version = "3.11.7"
+
+    edit(path, run)
+    assert pairing.check(path.with_suffix(".py"), strict=False) is None
+    assert pairing.check(path.with_suffix(".py")).cell == 3
+    edit(path, lambda notebook: notebook.cells[2].update(source="changed = True"))
+    assert pairing.check(path.with_suffix(".py"), strict=False).cell == 3
+
+
 def test_an_edited_source_is_found(sized):
     source = sized.notebooks / "q1_size.py"
     source.write_text(source.read_text().replace("rate = 0.5", "rate = 0.7"))
