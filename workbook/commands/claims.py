@@ -42,11 +42,12 @@ def _table(found: list[Claim]) -> Any:
     from rich.table import Table
 
     table = Table(show_lines=True)
-    for title, ratio in (("Claim", 4), ("Stated", 2), ("Computed", 2), ("Verdict", None), ("Why", 5)):
+    table.add_column("Claim", ratio=4, overflow="fold", min_width=max(len(claim.id) for claim in found))
+    for title, ratio in (("Stated", 2), ("Computed", 2), ("Verdict", None), ("Why", 5)):
         table.add_column(title, ratio=ratio, overflow="fold", min_width=8)
     for claim in found:
         style = _STYLES[claim.verdict]
-        statement = f"[bold]{escape(claim.id)}[/] {escape(claim.statement)}"
+        statement = f"[bold]{escape(claim.id)}[/]\n{escape(claim.statement)}"
         if claim.implied:
             statement += " [italic](implied)[/]"
         computed = escape(claim.computed_text)
