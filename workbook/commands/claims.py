@@ -42,9 +42,10 @@ def _table(found: list[Claim]) -> Any:
     from rich.table import Table
 
     table = Table(show_lines=True)
-    table.add_column("Claim", ratio=4, overflow="fold", min_width=max(len(claim.id) for claim in found))
-    for title, ratio in (("Stated", 2), ("Computed", 2), ("Verdict", None), ("Why", 5)):
-        table.add_column(title, ratio=ratio, overflow="fold", min_width=8)
+    table.add_column("Claim", overflow="fold", width=max(len(claim.id) for claim in found))
+    for title in ("Stated", "Computed", "Verdict"):
+        table.add_column(title, overflow="fold", max_width=20)
+    table.add_column("Why", overflow="fold", ratio=1)
     for claim in found:
         style = _STYLES[claim.verdict]
         statement = f"[bold]{escape(claim.id)}[/]\n{escape(claim.statement)}"

@@ -149,6 +149,7 @@ def test_claims_show_every_claim_as_a_row(cli):
     for claim in claims(1):
         assert claim.id in result.stdout
         assert claim.evidence.badge in result.stdout
+    assert {len(line) for line in result.stdout.splitlines() if line.startswith("│")} == {120}, "rows are cut"
     verdicts = [claim.verdict for claim in claims(1)]
     tally = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("holds", "does-not-hold", "depends"))
     assert result.stdout.strip().endswith(tally)

@@ -111,3 +111,16 @@ def test_a_widget_whose_state_was_lost_leaves_a_note():
 )
 def test_values_are_shown_short(value, text):
     assert shown_value(value) == text
+
+
+def test_a_page_shows_what_a_slider_drew_without_its_script(tmp_path):
+    state = {"out": {"state": {"outputs": [{"output_type": "stream", "name": "stdout", "text": "18 GPUs"}]}}}
+    view = v4.new_output("display_data", data={VIEW: {"model_id": "out"}, "text/plain": "interactive(...)"})
+    executed = tmp_path / "q1_x.ipynb"
+    notebook = v4.new_notebook(cells=[v4.new_code_cell("interact()", outputs=[view])])
+    notebook.metadata["widgets"] = {STATE: {"state": state}}
+    nbformat.write(notebook, executed)
+    page = write_page(executed, "t", tmp_path).read_text()
+    assert "18 GPUs" in page
+    assert "Open the notebook to change it" in page
+    assert "interactive(...)" not in page
