@@ -188,9 +188,9 @@ def summarise(
     if abs(little - 1) > LITTLE_TOLERANCE:
         notes.append(f"Little's law is off by {little - 1:+.0%}: not a steady state")
     # In an open loop arrivals - completions is the growth of the queue over the window; a stable one wanders by about
-    # the root of its mean.
+    # the root of twice its mean, in whole requests.
     grown = len(measured) - sum(begin < r.end <= end for r in ordered)
-    if mode == "open" and grown > max(0.1 * len(measured), 3 * in_flight**0.5):
+    if mode == "open" and grown > max(0.1 * len(measured), 2 + 4 * in_flight**0.5):
         notes.append(f"saturated: {request_s:.3g} of {rate:.3g} requests/s completed, {grown} more were waiting")
     point = replace(
         point,

@@ -1,38 +1,23 @@
-"""An OpenAI-compatible server of *known* latency: the reference against which measuring tools are measured.
-
-It generates no text with a model. Token k (k = 0, 1, ...) of a request is sent at the absolute deadline
-``t0 + ttft + k * itl``, where t0 is the moment the request got a slot; because every deadline counts from t0, one late
-token does not delay the next. What the stub itself adds (its own lateness against those deadlines) is recorded and
-served at ``GET /stub/timing``, so that an error of the client can be told from an error of the stub.
-
-    python -m reference.serving.stub_engine --port 9000 --ttft-ms 100 --itl-ms 20 [--slots 16]
-
-No figure taken through this server is a measurement of an engine: it calibrates clients, proxies and tests.
-"""
+"""The stub engine as a child process."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import select
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
-from reference.serving.load.stub_app import Fault, FaultKind, StubApp, StubSettings
+from reference.serving.stub_engine.app import Fault, FaultKind, StubSettings
 
 if TYPE_CHECKING:
     from openai import OpenAI
-
-__all__ = ["Fault", "FaultKind", "StubEngine", "StubSettings", "serve"]
 
 _START_TIMEOUT_S = 30.0
 
@@ -146,57 +131,3 @@ class StubEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-
-
-def serve(settings: StubSettings, port: int = 0, *, die_with_stdin: bool = False) -> None:
-    """Serve on 127.0.0.1 until interrupted; prints ``port N`` when the socket listens (port 0 picks a free one).
-
-    With `die_with_stdin` the process ends when its standard input closes: a parent that is killed leaves no orphan.
-    """
-    import uvicorn
-
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        raise SystemExit(f"--port {port}: {error.strerror}; give another port, or 0 for a free one") from error
-    listener.listen(2048)
-    config = uvicorn.Config(
-        StubApp(settings),
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    if die_with_stdin:
-        threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
-    print(f"port {listener.getsockname()[1]}", flush=True)
-    uvicorn.Server(config).run(sockets=[listener])
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m reference.serving.stub_engine", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--port", type=int, default=0, help="0 picks a free one")
-    for f in fields(StubSettings):
-        if f.name != "fault":
-            parser.add_argument("--" + f.name.replace("_", "-"), type=type(f.default), default=f.default)
-    parser.add_argument("--fault", choices=get_args(FaultKind), default="none")
-    parser.add_argument("--fault-after-tokens", type=int, default=0)
-    parser.add_argument("--fault-rate", type=float, default=1.0)
-    parser.add_argument("--die-with-stdin", action="store_true", help="exit when standard input closes")
-    given = vars(parser.parse_args(argv))
-    port, die = given.pop("port"), given.pop("die_with_stdin")
-    try:
-        fault = Fault(given.pop("fault"), given.pop("fault_after_tokens"), given.pop("fault_rate"))
-        settings = StubSettings(fault=fault, **given)
-    except ValueError as error:
-        parser.error(str(error))
-    serve(settings, port, die_with_stdin=die)
-
-
-if __name__ == "__main__":
-    main()

@@ -15,6 +15,12 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 _JSON = [(b"content-type", b"application/json")]
 
 
+ERROR_EVENT = (
+    b'data: {"error":{"message":"injected failure","type":"internal_error","param":null,"code":500}}\n\n'
+    b"data: [DONE]\n\n"
+)
+
+
 class Refused(Exception):
     def __init__(self, status: int, message: str, kind: str, param: str | None = None) -> None:
         super().__init__(message)
@@ -73,9 +79,16 @@ def check_request(body: Any, chat: bool, model: str) -> tuple[int, int, int]:
         raise Refused(400, f"{name} is missing or empty", "invalid_request_error", name)
     crc = zlib.crc32(json.dumps(prompt).encode())
     if chat:
-        text = " ".join(str(message.get("content")) for message in prompt if isinstance(message, dict))
+        text = " ".join(_text_of(message.get("content")) for message in prompt if isinstance(message, dict))
         return count, len(text.split()), crc
     return count, len(prompt.split()) if isinstance(prompt, str) else len(prompt), crc
+
+
+def _text_of(content: Any) -> str:
+    """The text of a message: plain, or the text parts of OpenAI's list form."""
+    if isinstance(content, list):
+        return " ".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
+    return str(content)
 
 
 async def read_json(receive: Receive) -> Any:

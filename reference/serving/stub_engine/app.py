@@ -1,7 +1,6 @@
 """The stub engine's ASGI application: tokens at absolute deadlines, bounded slots, injected faults.
 
 Raw ASGI and pre-built event bytes, because the stub shares its cores with the client that it calibrates.
-`reference.serving.stub_engine` runs it.
 """
 
 from __future__ import annotations
@@ -15,9 +14,19 @@ from array import array
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args
 
-from reference.serving.load.stub_wire import Chunks, Receive, Refused, Scope, Send, answer, check_request, read_json
+from reference.serving.stub_engine.wire import (
+    ERROR_EVENT,
+    Chunks,
+    Receive,
+    Refused,
+    Scope,
+    Send,
+    answer,
+    check_request,
+    read_json,
+)
 
-FaultKind = Literal["none", "http_500", "disconnect", "exit", "stall"]
+FaultKind = Literal["none", "http_500", "error_event", "disconnect", "exit", "stall"]
 _SAMPLES_KEPT = 200_000
 _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control", b"no-store")]
 
@@ -26,7 +35,8 @@ _SSE = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"cache-control
 class Fault:
     """What goes wrong with a share `rate` (0..1) of the requests, after `after_tokens` tokens were sent.
 
-    ``http_500``: an error answer instead of tokens. ``disconnect``: the connection drops. ``exit``: the process dies.
+    ``http_500``: an error answer instead of tokens. ``error_event``: an error inside the stream, which then ends in
+    order, as vLLM does when its engine fails. ``disconnect``: the connection drops. ``exit``: the process dies.
     ``stall``: silence on an open connection until the client leaves.
     """
 
@@ -77,6 +87,7 @@ class StubApp:
         self.fault = settings.fault
         self.running = self.waiting = self.accepted = self.finished = self.aborted = self.tokens = 0
         self._random = random.Random(settings.seed)
+        self._prompts: set[int] = set()
         self._slots = asyncio.Semaphore(settings.slots) if settings.slots else None
         self._reset()
 
@@ -139,6 +150,7 @@ class StubApp:
             "vllm:num_requests_waiting": ("gauge", self.waiting),
             "vllm:generation_tokens_total": ("counter", self.tokens),
             "stub:requests_total": ("counter", self.accepted),
+            "stub:distinct_prompts_total": ("counter", len(self._prompts)),
             "stub:requests_finished_total": ("counter", self.finished),
             "stub:requests_aborted_total": ("counter", self.aborted),
         }
@@ -155,6 +167,7 @@ class StubApp:
         body = await read_json(receive)
         count, prompt_tokens, crc = check_request(body, chat, self.settings.model)
         self.accepted += 1
+        self._prompts.add(crc)
         self._first_arrival = self._first_arrival or arrived
         gone = asyncio.ensure_future(_wait_for_disconnect(receive))
         work = asyncio.ensure_future(self._queue_and_send(arrived, chat, body, count, prompt_tokens, crc, send))
@@ -219,6 +232,11 @@ class StubApp:
             await send({"type": "http.response.start", "status": 200, "headers": _SSE})
         for k in range(count):
             if fault.kind != "none" and k == fault.after_tokens:
+                if fault.kind == "error_event":
+                    if stream:
+                        await send({"type": "http.response.body", "body": ERROR_EVENT, "more_body": False})
+                        return
+                    raise Refused(500, "injected failure", "internal_error")
                 await _break(fault)
             if stream or k == count - 1:
                 await _sleep_until(deadline)
