@@ -43,7 +43,8 @@ def mermaid_html(source: str) -> str:
     # An <img>: every SVG has the same ids and styles, which would meet each other if they stood in the page itself.
     data = base64.b64encode(svg.encode()).decode()
     width = re.search(r'viewBox="[-\d.]+ [-\d.]+ ([\d.]+)', svg)
-    size = f' width="{round(float(width[1]))}"' if width else ""
+    # A wide diagram shrinks to the page, but not until its labels are illegible; then it scrolls.
+    size = f' width="{float(width[1]):.0f}" style="min-width: {0.5 * float(width[1]):.0f}px"' if width else ""
     alt = html.escape(f"Diagram: {_labels(source)}", quote=True)
     return f'<figure class="wb-diagram"><img src="data:image/svg+xml;base64,{data}"{size} alt="{alt}"></figure>'
 
