@@ -79,7 +79,9 @@ def wait_ready(address: Path, directory: Path, process: subprocess.Popen[bytes] 
     while not _ping(address):
         ended = process is not None and process.poll() is not None
         if ended or time.monotonic() > deadline:
-            raise RedisUnavailable(f"the private Redis did not start ({directory}):\n{_log_tail(directory)}")
+            log = _log_tail(directory)
+            mend = f"; delete {directory / 'dump.rdb'}, its saved data is damaged" if "loading the DB" in log else ""
+            raise RedisUnavailable(f"the private Redis did not start ({directory}){mend}:\n{log}")
         time.sleep(0.02)
 
 

@@ -13,12 +13,13 @@ from starlette.responses import JSONResponse, Response
 
 from reference.serving.gateway import services as wiring
 from reference.serving.gateway.body import read_body
+from reference.serving.gateway.calls import Call, Reply, deadline_of, session_of
 from reference.serving.gateway.context import Summariser
 from reference.serving.gateway.errors import GatewayError
 from reference.serving.gateway.guard import Guards
 from reference.serving.gateway.metrics import CONTENT_TYPE
 from reference.serving.gateway.middleware import Envelope, RequestInfo
-from reference.serving.gateway.pipeline import Call, Pipeline, Reply, deadline_of, session_of
+from reference.serving.gateway.pipeline import Pipeline
 from reference.serving.gateway.rag import Retriever
 from reference.serving.gateway.responses import (
     ClientGone,

@@ -82,8 +82,12 @@ class NoGuards:
 
 
 def policy_version(guards: Guards) -> str:
-    """Enters the cache key: an answer that passed one policy is not served under another."""
-    return str(getattr(guards, "policy_version", type(guards).__qualname__))
+    """Enters the cache key: an answer that passed one policy is not served under another.
+
+    A guard may name its version in `policy_version`; else its class and its `rules` stand for it.
+    """
+    named = getattr(guards, "policy_version", None)
+    return str(named) if named else f"{type(guards).__qualname__} {getattr(guards, 'rules', '')!r}"
 
 
 def count_findings(metrics: Metrics, direction: str, findings: Sequence[Any]) -> None:
@@ -93,7 +97,8 @@ def count_findings(metrics: Metrics, direction: str, findings: Sequence[Any]) ->
 
 
 async def check_messages(guards: Guards, messages: list[dict[str, str]], metrics: Metrics) -> list[dict[str, str]]:
-    """The messages with redactions. System messages are the application's own and stay as they are.
+    """The messages with redactions. System messages are the application's own and stay as they are; assistant messages
+    are redacted, but an earlier answer that quotes an attack is not one.
 
     Raises:
         GatewayError: 400 `content_filter` if one is blocked.
@@ -111,7 +116,7 @@ async def check_messages(guards: Guards, messages: list[dict[str, str]], metrics
         else:
             decision = guards.check_input(text)
         count_findings(metrics, "input", decision.findings)
-        if decision.action == "block":
+        if decision.action == "block" and message["role"] != "assistant":
             metrics.guardrail_blocks.labels("input").inc()
             raise GatewayError(
                 400,
@@ -119,7 +124,7 @@ async def check_messages(guards: Guards, messages: list[dict[str, str]], metrics
                 f"The message was refused by the input guard: {decision.reason or 'it breaks the policy'}",
                 param=f"messages[{index}].content",
             )
-        checked.append({**message, "content": decision.text} if decision.action == "redact" else message)
+        checked.append(message if decision.action == "allow" else {**message, "content": decision.text})
     return checked
 
 

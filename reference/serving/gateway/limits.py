@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from reference.serving.gateway.errors import GatewayError
@@ -88,6 +88,26 @@ class Limiter:
         self._prefix = prefix
         self._local = LocalGcra()
         self._on_local = on_local
+        self._refused: dict[str, tuple[float, Verdict]] = {}
+
+    def remember_refusal(self, key_id: str, verdict: Verdict) -> None:
+        """Notes until when the key's next request cannot pass."""
+        if len(self._refused) > 10_000:
+            self._refused.clear()
+        self._refused[key_id] = time.monotonic() + verdict.retry_s, verdict
+
+    def still_refused(self, key_id: str) -> Verdict | None:
+        """The refusal of a key that must still wait, with the time that is left. A flood then costs no Redis call."""
+        noted = self._refused.get(key_id)
+        if noted is None:
+            return None
+        until, verdict = noted
+        left = until - time.monotonic()
+        if left <= 0:
+            del self._refused[key_id]
+            return None
+        reset = max(0.0, verdict.reset_s - (verdict.retry_s - left))
+        return replace(verdict, retry_s=left, reset_s=reset)
 
     def redis_key(self, kind: Kind, key_id: str) -> str:
         """Redis key of a quota."""

@@ -12,12 +12,12 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from reference.serving.gateway.calls import Call
 from reference.serving.gateway.errors import GatewayError, deadline_exceeded
 from reference.serving.gateway.exact_cache import Answer
 from reference.serving.gateway.generation import Generation, events_of
 from reference.serving.gateway.logs import now
 from reference.serving.gateway.metrics import Metrics
-from reference.serving.gateway.pipeline import Call
 from reference.serving.gateway.upstream import Delta, Event, Finish, Usage
 
 
