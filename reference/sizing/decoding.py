@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from .bands import checked, checked_fields
+from .kinds import OutputTokens, PromptTokens
 from .roofline import Deployment, _batch, _tokens
 from .units import Q, Quantity, magnitude
 
@@ -38,20 +39,23 @@ def speculative_speedup(acceptance: float, draft_tokens: int, draft_cost: float,
     return expected_tokens(acceptance, draft_tokens) / (draft_tokens * draft_cost + verify_cost)
 
 
-def verify_cost(target: Deployment, batch: float, context: Quantity, draft_tokens: int) -> float:
+@checked
+def verify_cost(target: Deployment, batch: float, context: PromptTokens, draft_tokens: int) -> float:
     """Roofline estimate of the cost of checking k + 1 tokens per sequence, in plain steps at the same batch."""
     length = _tokens(context, "context")
     return target.step_seconds(_batch(batch), length, draft_tokens + 1) / target.step_seconds(batch, length)
 
 
-def draft_cost(target: Deployment, draft: Deployment, batch: float, context: Quantity) -> float:
+@checked
+def draft_cost(target: Deployment, draft: Deployment, batch: float, context: PromptTokens) -> float:
     """Roofline estimate of one draft step in plain target steps at the same batch."""
     length = _tokens(context, "context")
     return draft.step_seconds(_batch(batch), length) / target.step_seconds(batch, length)
 
 
+@checked
 def break_even_batch(
-    target: Deployment, draft: Deployment, context: Quantity, acceptance: float, draft_tokens: int, most: int = 4096
+    target: Deployment, draft: Deployment, context: PromptTokens, acceptance: float, draft_tokens: int, most: int = 4096
 ) -> int | None:
     """Smallest batch at which speculation no longer helps; None if it helps at every batch up to `most`."""
 
@@ -90,8 +94,15 @@ class PrefixGain:
         return float((self.e2e_cold / self.e2e_warm).to(""))
 
 
+@checked
 def prefix_gain(
-    replica: Deployment, prompt: Quantity, output: Quantity, hit_fraction: float, *, batch: float = 1, block: int = 16
+    replica: Deployment,
+    prompt: PromptTokens,
+    output: OutputTokens,
+    hit_fraction: float,
+    *,
+    batch: float = 1,
+    block: int = 16,
 ) -> PrefixGain:
     """Effect of `hit_fraction` of the prompt being in the KV cache, on an otherwise idle engine at `batch` streams.
 

@@ -105,9 +105,16 @@ class Hardware:
         return chosen
 
     def with_price(
-        self, usd_per_gpu_hour: Quantity, *, provider: str, source: str, as_of: dt.date, item: str = "", form: str = ""
+        self,
+        usd_per_gpu_hour: Quantity,
+        *,
+        provider: str,
+        source: str,
+        as_of: dt.date | None,
+        item: str = "",
+        form: str = "",
     ) -> Hardware:
-        """A copy that costs what you say and nothing else, with your source for it."""
+        """A copy that costs what you say and nothing else, with your source for it; without a date it will warn."""
         price = Price(usd_per_gpu_hour, provider, item or self.name, form or self.form, source, as_of)
         return dataclasses.replace(self, prices=(price,))
 

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from .bands import checked, checked_fields
 from .hardware import Hardware, accelerator, accelerator_keys
+from .kinds import Memory, PromptTokens
 from .shapes import ModelShape
 from .units import Q, Quantity, magnitude, show
 
@@ -120,18 +121,19 @@ def _pool(device: Hardware, gpus: int, weights: Quantity, utilisation: float, ov
     return (gpus * (device.memory * utilisation - overhead) - weights).to("GB")
 
 
+@checked
 def fit(
     shape: ModelShape,
     device: Hardware,
     gpus: int = 1,
     *,
-    context: Quantity | None = None,
+    context: PromptTokens | None = None,
     sequences: int = 1,
     weight_dtype: str = "bf16",
     kv_dtype: str = "bf16",
     gpu_memory_utilization: float = GPU_MEMORY_UTILIZATION,
-    overhead_per_gpu: Quantity = OVERHEAD_PER_GPU,
-    also_resident: Quantity | None = None,
+    overhead_per_gpu: Memory = OVERHEAD_PER_GPU,
+    also_resident: Memory | None = None,
 ) -> MemoryPlan:
     """Plan the memory of one replica that must hold `sequences` sequences of `context` tokens at the same time.
 

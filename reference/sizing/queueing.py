@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from .bands import checked, checked_fields
+from .kinds import Latency, RequestRate
 from .units import Q, Quantity, magnitude
 
 
@@ -81,8 +82,14 @@ class QueueState:
         return Q(magnitude(self.mean_wait, "s") / waiting * math.log(waiting / beyond), "s")
 
 
+@checked
 def mgc(
-    arrival_rate: Quantity, service_time: Quantity, servers: int, *, service_scv: float = 1.0, arrival_scv: float = 1.0
+    arrival_rate: RequestRate,
+    service_time: Latency,
+    servers: int,
+    *,
+    service_scv: float = 1.0,
+    arrival_scv: float = 1.0,
 ) -> QueueState:
     """Steady state of a queue with `servers` equal servers and one line.
 
@@ -114,13 +121,15 @@ def mgc(
     )
 
 
-def mmc(arrival_rate: Quantity, service_time: Quantity, servers: int) -> QueueState:
+@checked
+def mmc(arrival_rate: RequestRate, service_time: Latency, servers: int) -> QueueState:
     """M/M/c: Poisson arrivals, exponential service, `servers` servers. Raises Unstable at utilisation 1 or above."""
     return mgc(arrival_rate, service_time, servers)
 
 
+@checked
 def servers_for_wait(
-    arrival_rate: Quantity, service_time: Quantity, wait: Quantity, percent: float = 95.0, *, service_scv: float = 1.0
+    arrival_rate: RequestRate, service_time: Latency, wait: Latency, percent: float = 95.0, *, service_scv: float = 1.0
 ) -> int:
     """Fewest servers at which `percent` of the requests wait no longer than `wait` (s)."""
     offered = magnitude(arrival_rate, "request/s", "arrival_rate") * magnitude(service_time, "s", "service_time")

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from .bands import checked
+from .bands import checked, checked_fields
 from .hardware import Hardware
+from .kinds import Duration, OutputTokens, PromptTokens
 from .memory import MemoryPlan, _kv_per_token, check_parallel, dtype_bytes, fit, weights_bytes
 from .shapes import ModelShape
 from .units import Q, Quantity, magnitude
@@ -26,6 +27,7 @@ ALL_REDUCE_LATENCY = Q(8, "us")
 HOST_OVERHEAD = Q(1, "ms")
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Deployment:
     """One replica: a model on `gpus` GPUs with tensor parallelism, and the efficiencies it is believed to reach."""
@@ -38,8 +40,8 @@ class Deployment:
     gpu_memory_utilization: float = 0.9
     compute_efficiency: float = COMPUTE_EFFICIENCY
     bandwidth_efficiency: float = BANDWIDTH_EFFICIENCY
-    all_reduce_latency: Quantity = field(default=ALL_REDUCE_LATENCY)
-    host_overhead: Quantity = field(default=HOST_OVERHEAD)
+    all_reduce_latency: Duration = field(default=ALL_REDUCE_LATENCY)
+    host_overhead: Duration = field(default=HOST_OVERHEAD)
 
     def __post_init__(self) -> None:
         check_parallel(self.shape, self.gpus)
@@ -135,7 +137,7 @@ def _batch(batch: float) -> float:
 
 @checked
 def prefill_flops(
-    replica: Deployment, prompt: Annotated[Quantity, "context_length"], cached: Quantity | None = None
+    replica: Deployment, prompt: PromptTokens, cached: PromptTokens | None = None
 ) -> Annotated[Quantity, "compute"]:
     """Arithmetic of reading a prompt; `cached` of its tokens already have their KV."""
     hit = 0.0 if cached is None else _tokens(cached, "cached")
@@ -147,7 +149,7 @@ def prefill_flops(
 
 @checked
 def prefill_time(
-    replica: Deployment, prompt: Annotated[Quantity, "context_length"], cached: Quantity | None = None
+    replica: Deployment, prompt: PromptTokens, cached: PromptTokens | None = None
 ) -> Annotated[Quantity, "latency"]:
     """Time to read a prompt on an idle replica: the least a TTFT can be, before queueing and network."""
     hit = 0.0 if cached is None else _tokens(cached, "cached")
@@ -157,20 +159,20 @@ def prefill_time(
 
 
 @checked
-def decode_step_time(
-    replica: Deployment, batch: float, context: Annotated[Quantity, "context_length"]
-) -> Annotated[Quantity, "step_time"]:
+def decode_step_time(replica: Deployment, batch: float, context: PromptTokens) -> Annotated[Quantity, "step_time"]:
     """Time of one decode step for `batch` sequences of mean length `context`."""
     return Q(replica.step_seconds(_batch(batch), _tokens(context, "context")), "s")
 
 
-def step_limit(replica: Deployment, batch: float, context: Quantity) -> str:
+@checked
+def step_limit(replica: Deployment, batch: float, context: PromptTokens) -> str:
     """What takes the larger part of a decode step: "memory bandwidth" or "compute"."""
     memory, arithmetic, _ = replica.step_parts(_batch(batch), _tokens(context, "context"))
     return "memory bandwidth" if memory >= arithmetic else "compute"
 
 
-def ridge_batch(replica: Deployment, context: Quantity | None = None, most: int = 65536) -> int | None:
+@checked
+def ridge_batch(replica: Deployment, context: PromptTokens | None = None, most: int = 65536) -> int | None:
     """Smallest batch whose decode step is limited by compute; None if none up to `most` is (KV reads grow faster)."""
     length = 0.0 if context is None else _tokens(context, "context")
 
@@ -190,8 +192,8 @@ def ridge_batch(replica: Deployment, context: Quantity | None = None, most: int 
 @checked
 def compute_roof(
     replica: Deployment,
-    prompt: Annotated[Quantity, "context_length"],
-    output: Annotated[Quantity, "tokens_per_request"],
+    prompt: PromptTokens,
+    output: OutputTokens,
 ) -> Annotated[Quantity, "request_rate"]:
     """Requests per second that the dense peak allows at 100 % efficiency; only a cache that skips work beats it."""
     n_in, n_out = _tokens(prompt, "prompt"), _tokens(output, "output")
@@ -200,9 +202,7 @@ def compute_roof(
 
 
 @checked
-def bandwidth_roof(
-    replica: Deployment, batch: float, context: Annotated[Quantity, "context_length"]
-) -> Annotated[Quantity, "token_rate"]:
+def bandwidth_roof(replica: Deployment, batch: float, context: PromptTokens) -> Annotated[Quantity, "token_rate"]:
     """Decode tokens per second that memory bandwidth allows at 100 % efficiency and this batch."""
     read = replica.weight_bytes_read(_batch(batch)) + batch * _tokens(context, "context") * replica.kv_token_bytes
     return Q(batch * replica.bandwidth / read, "token/s")

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
-from .bands import checked_fields
+from .bands import checked, checked_fields
+from .kinds import Latency, OutputTokens, PromptTokens, TimePerToken
 from .roofline import Deployment, _tokens, compute_roof
 from .units import Q, Quantity, magnitude, show
 
@@ -54,7 +55,7 @@ def _loop(replica: Deployment, concurrency: float, n_in: float, n_out: float, hi
     # An arriving prompt waits for the rest of the step in flight, half a step on average, and, with the prefills of
     # the others running a share rho of the time, for those ahead of it (M/D/1 mean wait, at most all of them).
     others = min(rho * (concurrency - 1) / concurrency, 0.999)
-    wait = step / 2 if concurrency > 1 else 0.0
+    wait = step / 2 * (concurrency - 1) / concurrency
     wait += min(others / (2 * (1 - others)), (concurrency - 1) / 2) * prefill
     ttft = min(prefill + wait, cycle)
     return _Loop(cycle, ttft, (cycle - ttft) / max(n_out - 1, 1), rho)
@@ -70,8 +71,13 @@ def _lengths(prompt: Quantity, output: Quantity, cached: Quantity | None) -> tup
     return n_in, n_out, hit
 
 
+@checked
 def closed_loop(
-    replica: Deployment, concurrency: float, prompt: Quantity, output: Quantity, cached: Quantity | None = None
+    replica: Deployment,
+    concurrency: float,
+    prompt: PromptTokens,
+    output: OutputTokens,
+    cached: PromptTokens | None = None,
 ) -> LoadPoint:
     """Steady state with `concurrency` users who send the next request as soon as they have the last answer.
 
@@ -125,14 +131,15 @@ def _largest(feasible: Callable[[float], bool], low: float, high: float) -> floa
     return low
 
 
+@checked
 def capacity(
     replica: Deployment,
-    prompt: Quantity,
-    output: Quantity,
+    prompt: PromptTokens,
+    output: OutputTokens,
     *,
-    ttft_target: Quantity | None = None,
-    tpot_target: Quantity | None = None,
-    cached: Quantity | None = None,
+    ttft_target: Latency | None = None,
+    tpot_target: TimePerToken | None = None,
+    cached: PromptTokens | None = None,
     cached_is_shared: bool = False,
     max_num_seqs: int = MAX_NUM_SEQS,
 ) -> Capacity:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from .bands import checked, checked_fields
 from .evidence import Cited, Figure
+from .kinds import RequestRate
 from .units import Q, Quantity, magnitude
 
 # Ratio of the busiest minute to the mean over about an hour, and mean token counts, in Azure's traces of 2023
@@ -92,14 +93,15 @@ class Fleet:
         return (self.for_load + self.spare + self.for_growth).to("replica")
 
 
+@checked
 def replicas_for(
-    peak: Quantity,
-    per_replica: Quantity,
+    peak: RequestRate,
+    per_replica: Annotated[Quantity, "requests_per_second_per_replica"],
     *,
     utilisation_ceiling: float = 0.8,
     spare: int = 1,
-    growth: Quantity | None = None,
-    cold_start: Quantity | None = None,
+    growth: Annotated[Quantity, "load_growth"] | None = None,
+    cold_start: Annotated[Quantity, "duration"] | None = None,
 ) -> Fleet:
     """Replicas for a peak request rate: ceil(peak / (rate x ceiling)) + spare + what load adds during a cold start.
 

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.sizing.evidence import Derived, Evidence, plain
+from reference.sizing.hardware import NoPrice
+from reference.sizing.memory import Infeasible
+from reference.sizing.throughput import Unreachable
 from reference.sizing.units import Q, Quantity, magnitude, show
 
 from .verdicts import Outcome, Verdict
@@ -27,14 +30,17 @@ Judge = Callable[[Any, Any], Outcome]
 
 @dataclass(frozen=True)
 class Claim:
-    """One judged figure. `stated` and `computed` are numbers in `unit`; `stated_text` is how a reader writes it."""
+    """One judged figure. `stated` and `computed` are numbers in `unit`.
+
+    `computed` is None where there is nothing to compute: the design cannot be built (it does not fit, or has no price).
+    """
 
     id: str
     question: int
     statement: str
     stated: float
     unit: str
-    computed: float
+    computed: float | None
     verdict: Verdict
     reason: str
     evidence: Evidence
@@ -48,7 +54,7 @@ class Claim:
 
     @property
     def computed_text(self) -> str:
-        return _cell(self.computed, self.unit)
+        return "none" if self.computed is None else _cell(self.computed, self.unit)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as JSON holds it. `implied`: the source does not print the figure, its design rests on it."""
@@ -129,7 +135,10 @@ def _judge(entry: _Entry, assumptions: Any) -> Claim:
     with warnings.catch_warnings():
         # A claim may well compute something implausible; that is what its verdict is for.
         warnings.simplefilter("ignore")
-        outcome = entry.judge(twin, entry.stated)
+        try:
+            outcome = entry.judge(twin, entry.stated)
+        except (Infeasible, Unreachable, NoPrice) as error:
+            outcome = Outcome(None, "does-not-hold", str(error))
     unit = f"{entry.stated.units:~P}" if isinstance(entry.stated, Quantity) else ""
     computed = outcome.computed
     if isinstance(computed, Quantity):
@@ -142,7 +151,7 @@ def _judge(entry: _Entry, assumptions: Any) -> Claim:
         statement=entry.statement,
         stated=magnitude(entry.stated, unit) if isinstance(entry.stated, Quantity) else float(entry.stated),
         unit=unit,
-        computed=float(computed),
+        computed=None if computed is None else float(computed),
         verdict=outcome.verdict,
         reason=outcome.reason,
         evidence=Derived(f"claims.{entry.judge.__module__.rsplit('.', 1)[-1]}.{entry.judge.__name__}", dict(read)),
@@ -165,12 +174,25 @@ def claims(question: int | None = None, assumptions: Mapping[int, Any] | None = 
     if question is not None and question not in _MODULES:
         raise KeyError(f"no claims for question {question}; there are some for {', '.join(map(str, questions()))}")
     chosen = questions() if question is None else [question]
-    for number in chosen:
-        for module in _MODULES[number]:
-            importlib.import_module(module)
+    _import(chosen)
     given = {number: (assumptions or {}).get(number) or _ASSUMPTIONS[number]() for number in chosen}
     entries = sorted((entry for entry in _ENTRIES.values() if entry.question in chosen), key=_place)
     return [_judge(entry, given[entry.question]) for entry in entries]
+
+
+def judge(id: str, assumptions: Any = None) -> Claim:
+    """One claim by its id, judged now; cheap enough for a slider. Raises KeyError for an unknown id."""
+    _import(questions())
+    if id not in _ENTRIES:
+        raise KeyError(f"unknown claim {id!r}; known: {', '.join(_ENTRIES)}")
+    entry = _ENTRIES[id]
+    return _judge(entry, assumptions if assumptions is not None else _ASSUMPTIONS[entry.question]())
+
+
+def _import(chosen: list[int]) -> None:
+    for number in chosen:
+        for module in _MODULES[number]:
+            importlib.import_module(module)
 
 
 def _place(entry: _Entry) -> tuple[int, int, int]:

@@ -6,7 +6,7 @@ import math
 
 from reference.sizing.claims.ledger import claim
 from reference.sizing.claims.verdicts import Outcome, close_to, enough, not_above, over_choices, over_range
-from reference.sizing.cost import HOURS_PER_30_DAYS, discounted, fleet_cost_rate, implied_discount, monthly_cost
+from reference.sizing.cost import HOURS_PER_30_DAYS, discounted, fleet_cost_rate, monthly_cost
 from reference.sizing.hardware import accelerator
 from reference.sizing.roofline import compute_roof
 from reference.sizing.throughput import Unreachable
@@ -52,6 +52,7 @@ def monthly(a: Q1Assumptions, stated: Quantity) -> Outcome:
     stated=Q(3.50, "USD/gpu/h"),
 )
 def gpu_price(a: Q1Assumptions, stated: Quantity) -> Outcome:
+    cheapest = a.device.price().usd_per_gpu_hour
     dated = sorted(
         (price for price in a.device.prices if price.as_of is not None), key=lambda price: price.usd_per_gpu_hour
     )
@@ -62,7 +63,6 @@ def gpu_price(a: Q1Assumptions, stated: Quantity) -> Outcome:
         <= a.price_tolerance
         for price in dated
     }
-    cheapest = dated[0].usd_per_gpu_hour
     return over_choices(
         cheapest,
         choices,
@@ -79,7 +79,7 @@ def gpu_price(a: Q1Assumptions, stated: Quantity) -> Outcome:
 )
 def discounted_cost(a: Q1Assumptions, stated: Quantity) -> Outcome:
     full = monthly_cost(_stated_hourly(a), HOURS_PER_30_DAYS)  # the month that the stated figure counts
-    implied = magnitude(implied_discount(full, a.stated_discounted_cost), "")
+    implied = 1 - magnitude(a.stated_discounted_cost / full, "")
     middle = (a.discount_low + a.discount_high) / 2
     return over_range(
         discounted(full, middle),

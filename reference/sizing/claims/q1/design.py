@@ -7,10 +7,11 @@ import warnings
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from reference.sizing.bands import checked_fields
+from reference.sizing.bands import checked, checked_fields
 from reference.sizing.cost import api_cost, fleet_cost_rate, monthly_cost, token_price
 from reference.sizing.evidence import plain
 from reference.sizing.hardware import NoPrice, StalePrice, accelerator, accelerator_keys
+from reference.sizing.kinds import Cost
 from reference.sizing.memory import Infeasible
 from reference.sizing.roofline import Deployment
 from reference.sizing.throughput import Capacity, Unreachable, capacity
@@ -63,6 +64,7 @@ class Option:
         }
 
 
+@checked_fields
 @dataclass(frozen=True)
 class Design:
     """The corrected answer. `as_stated` drops the TTFT target if the stated instance cannot meet it (`ttft_met`).
@@ -77,7 +79,7 @@ class Design:
     best_small: Option | None
     large_share: float | None
     api: dict[str, Quantity]
-    budget: Quantity
+    budget: Cost
     rejected: tuple[tuple[str, str], ...]
 
     @property
@@ -105,8 +107,12 @@ def option(a: Q1Assumptions, deployment: Deployment, *, ttft: bool = True, cache
     ttft: hold the TTFT target. cached: the shared system prompt is found in the KV-prefix cache, which costs nothing to
     switch on. Raises Infeasible, Unreachable or NoPrice.
     """
+    return _priced(a, _capacity(a, deployment, ttft, cached), 1.0)
+
+
+def _capacity(a: Q1Assumptions, deployment: Deployment, ttft: bool, cached: bool) -> Capacity:
     use_cache = cached and a.shared_prefix < a.prompt
-    point = capacity(
+    return capacity(
         deployment,
         a.prompt,
         a.output,
@@ -115,12 +121,11 @@ def option(a: Q1Assumptions, deployment: Deployment, *, ttft: bool = True, cache
         cached=a.shared_prefix if use_cache else None,
         cached_is_shared=use_cache,
     )
-    return _priced(a, point, 1.0)
 
 
 def cached_capacity(a: Q1Assumptions) -> Capacity:
     """The stated instance at its best: system prompt cached and held once, TPOT target held, TTFT target waived."""
-    return option(a, a.instance, ttft=False).capacity
+    return _capacity(a, a.instance, ttft=False, cached=True)
 
 
 def _priced(a: Q1Assumptions, point: Capacity, share: float) -> Option:
@@ -200,7 +205,8 @@ def corrected_design_q1(
     return Design(as_stated, met, large, small, share, api, a.budget, tuple(rejected))
 
 
-def instances_needed(a: Q1Assumptions, per_instance: Quantity) -> int:
+@checked
+def instances_needed(a: Q1Assumptions, per_instance: Annotated[Quantity, "requests_per_second_per_replica"]) -> int:
     """Instances of this rate (request/s/replica) for the peak, below the utilisation ceiling, with spares."""
     each = magnitude(per_instance, "request/s/replica")
     return math.ceil(magnitude(a.peak, "request/s") / (each * a.utilisation_ceiling) - 1e-9) + a.spare
