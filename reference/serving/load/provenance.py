@@ -28,6 +28,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def describe(found: dict[str, Any]) -> str:
+    """One line for a person, e.g. "AMD EPYC, 2 cores, 25.3 GB"."""
+    return ", ".join([found["processor"], f"{found['cores']} cores", f"{found['memory_gb']} GB", *found["gpus"]])
+
+
 def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
     """Python and those of `packages` that are installed."""
     found = {"python": platform.python_version()}

@@ -135,6 +135,17 @@ def test_the_record_can_repeat_the_measurement_and_holds_no_key(generator, stub)
     assert record["machine"]["cores"] >= 1
 
 
+def test_the_sizing_core_reads_the_measurement(generator, stub):
+    run = load(generator, stub, concurrencies=[1, 2])
+    run = replace(run, points=(run.points[0], run.points[1].as_void("a reason")))
+    record = run.to_measurement("stub")
+    usable = record.usable()
+    assert [(m.concurrency, m.n_in, m.n_out) for m in usable] == [(1, 16, 8)]
+    assert usable[0].ttft_ms == run.points[0].ttft_ms.p50
+    assert usable == [type(usable[0]).of(point) for point in run.fit_points()]
+    assert record.evidence.n == 1
+
+
 def test_calibration_reports_the_client_error_and_voids_what_it_cannot_measure(generator):
     calibration = calibrate_client(
         [1, 4], [10.0], ttft_ms=20, itl_ms=5, prompt_tokens=16, output_tokens=8, seconds=2, generator=generator
