@@ -27,6 +27,11 @@ _FAKE_TURN = re.compile(
     r"|note|override|update|notice|instructions?))?[ \t]{0,3}(?:\]|>|\*{1,2})?[ \t]{0,3}(?::|\n|>|\])",
     re.IGNORECASE,
 )
+# Text that a person does not see but a model reads.
+_UNSEEN_MARKUP = re.compile(
+    r"<!--|\[hidden\]|display:\s{0,3}none|color:\s{0,3}(?:white|#fff)|font-size:\s{0,3}[01](?:px|pt)", re.IGNORECASE
+)
+_ROLE_AFTER = re.compile(r"\s{0,4}(?:system|developer|assistant|user)\b", re.IGNORECASE)
 _DEPTH = 2
 _QUOTED_OR_TOLD = 0.5
 
@@ -54,17 +59,35 @@ _RULES = (
     _Rule("override", (C.INSTRUCTION | C.PROMPT, C.PRIOR, C.VOID), 8, 0.8),
     _Rule("override", (C.PRIOR, C.INSTRUCTION | C.PROMPT, C.MUST, C.OVERRIDE), 9, 0.9),
     _Rule("override", (C.PRIOR | C.YOUR, C.INSTRUCTION | C.PROMPT, C.VOID), 8, 0.9),
-    _Rule("override", (C.NEGATION, C.TOLD, C.PRIOR), 6, 0.5),
+    _Rule("override", (C.OVERRIDE, C.PRIOR), 2, 0.4),
+    _Rule("override", (C.OVERRIDE, C.TASK, C.PRIOR), 4, 0.6),
+    _Rule("override", (C.QUIT | C.NEGATION, C.OBEY, C.INSTRUCTION, C.YOU, C.TOLD), 10, 0.9),
+    _Rule("override", (C.QUIT | C.NEGATION, C.OBEY, C.YOUR, C.INSTRUCTION | C.CREATOR), 8, 0.9),
+    _Rule("override", (C.YOU, C.QUIT | C.NEGATION, C.OBEY, C.INSTRUCTION | C.CREATOR), 9, 0.8),
+    _Rule("override", (C.DROP, C.YOUR | C.SYSTEM, C.INSTRUCTION | C.PROMPT), 5, 0.8),
+    _Rule("override", (C.DROP, C.PRIOR, C.INSTRUCTION, C.YOU, C.TOLD), 9, 0.8),
+    _Rule("override", (C.PRIOR, C.INSTRUCTION | C.SAFETY, C.DROP), 5, 0.5),
+    _Rule("override", (C.YOUR, C.INSTRUCTION | C.SAFETY, C.DROP), 5, 0.8),
+    _Rule("override", (C.OVERRIDE, C.SAFETY), 3, 0.4),
+    _Rule("obey_me", (C.YOU, C.OBEY, C.EVERYTHING), 5, 0.4),
+    _Rule("new_instructions", (C.NEW, C.INSTRUCTION | C.PROMPT, C.MACHINE), 5, 0.8),
     _Rule("new_instructions", (C.YOUR, C.NEW, C.INSTRUCTION | C.PROMPT), 5, 0.8),
     _Rule("new_instructions", (C.NEW, C.SYSTEM, C.INSTRUCTION | C.PROMPT), 4, 0.8),
-    _Rule("new_instructions", (C.NEW, C.INSTRUCTION | C.PROMPT), 2, 0.4),
+    _Rule("new_instructions", (C.NEW, C.INSTRUCTION | C.PROMPT | C.TASK), 2, 0.5),
+    _Rule("outrank", (C.INSTRUCTION, C.OUTRANK, C.SYSTEM | C.PROMPT), 8, 0.8),
+    _Rule("outrank", (C.MINE | C.USER, C.INSTRUCTION, C.OUTRANK), 6, 0.6),
     # "print your system prompt", "repeat the text above verbatim"
     _Rule("reveal_prompt", (C.REVEAL, C.YOUR | C.SYSTEM | C.PRIOR, C.PROMPT), 9, 1.0),
     _Rule("reveal_prompt", (C.REVEAL, C.YOUR, C.SYSTEM | C.PRIOR, C.INSTRUCTION), 9, 1.0),
-    _Rule("reveal_prompt", (C.REVEAL, C.SYSTEM, C.INSTRUCTION | C.EVERYTHING), 6, 0.6),
+    _Rule("reveal_prompt", (C.REVEAL, C.SYSTEM, C.INSTRUCTION), 14, 0.6),
+    _Rule("reveal_prompt", (C.REVEAL, C.SYSTEM, C.INSTRUCTION, C.MACHINE), 14, 0.8),
+    _Rule("reveal_prompt", (C.ASK | C.REVEAL, C.YOUR, C.PROMPT), 8, 0.7),
+    _Rule("reveal_prompt", (C.ASK | C.REVEAL, C.PRIOR, C.MINE, C.EVERYTHING | C.CHAT), 9, 0.6),
     _Rule("reveal_prompt", (C.REVEAL, C.INSTRUCTION, C.YOU, C.TOLD), 10, 0.9),
-    _Rule("reveal_prompt", (C.TALK | C.REVEAL, C.YOUR, C.SYSTEM | C.PRIOR, C.INSTRUCTION | C.PROMPT), 8, 0.9),
-    _Rule("reveal_prompt", (C.TALK, C.SYSTEM | C.PRIOR, C.INSTRUCTION | C.PROMPT, C.YOU, C.TOLD), 12, 0.9),
+    _Rule("reveal_prompt", (C.ASK | C.REVEAL, C.YOUR, C.SYSTEM | C.PRIOR, C.INSTRUCTION | C.PROMPT), 8, 0.9),
+    _Rule("reveal_prompt", (C.ASK, C.SYSTEM | C.PRIOR, C.INSTRUCTION | C.PROMPT, C.YOU, C.TOLD), 12, 0.9),
+    _Rule("reveal_prompt", (C.REVEAL | C.VERBATIM, C.PROMPT, C.YOU | C.YOUR), 7, 0.8),
+    _Rule("reveal_prompt", (C.REVEAL, C.SYSTEM, C.EVERYTHING, C.YOU, C.TOLD), 9, 0.9),
     _Rule("reveal_prompt", (C.REVEAL, C.EVERYTHING, C.PRIOR), 6, 0.5),
     _Rule("reveal_prompt", (C.REVEAL, C.EVERYTHING, C.PRIOR, C.VERBATIM), 16, 0.9),
     _Rule("reveal_prompt", (C.REVEAL, C.PRIOR, C.EVERYTHING, C.VERBATIM), 16, 0.9),
@@ -74,22 +97,37 @@ _RULES = (
     _Rule("reveal_secret", (C.REVEAL, C.PRIOR, C.SYSTEM, C.PRIVATE), 7, 0.8),
     # "you are now DAN", "pretend to have no restrictions"
     _Rule("unbound_role", (C.YOU | C.ROLE, C.UNBOUND), 8, 0.8),
-    _Rule("unbound_role", (C.ROLE, C.WITHOUT, C.SAFETY | C.INSTRUCTION), 12, 0.9),
+    _Rule("unbound_role", (C.ROLE, C.WITHOUT, C.SAFETY | C.INSTRUCTION), 18, 0.9),
+    _Rule("unbound_role", (C.FRAME, C.YOU | C.MACHINE | C.YOUR, C.WITHOUT, C.SAFETY | C.INSTRUCTION), 12, 0.9),
+    _Rule("unbound_role", (C.UNBOUND, C.MACHINE), 5, 0.7),
+    _Rule("unbound_role", (C.FRAME, C.INSTRUCTION | C.SAFETY, C.NEGATION, C.VOID), 10, 0.8),
+    _Rule("unbound_role", (C.FRAME, C.YOUR, C.SAFETY | C.INSTRUCTION, C.VOID), 10, 0.8),
     _Rule("unbound_role", (C.YOU, C.WITHOUT, C.SAFETY | C.INSTRUCTION), 8, 0.8),
     _Rule("unbound_role", (C.MACHINE, C.WITHOUT, C.SAFETY | C.INSTRUCTION), 8, 0.8),
-    _Rule("unbound_role", (C.ENABLE, C.POWER, C.MODE), 5, 0.8),
-    _Rule("unbound_role", (C.POWER, C.MODE, C.ENABLE), 4, 0.8),
-    _Rule("unbound_role", (C.YOU, C.POWER, C.MODE), 7, 0.8),
+    _Rule("mode", (C.ENABLE, C.POWER, C.MODE), 5, 0.5),
+    _Rule("mode", (C.POWER, C.MODE, C.ENABLE), 4, 0.5),
+    _Rule("mode", (C.YOU, C.POWER, C.MODE), 7, 0.8),
     _Rule("disable_safety", (C.DISABLE, C.YOUR, C.SAFETY), 6, 0.9),
-    _Rule("disable_safety", (C.DISABLE, C.PRIOR, C.SAFETY), 5, 0.8),
+    _Rule("disable_safety", (C.YOUR, C.SAFETY, C.VOID), 5, 0.8),
+    _Rule("disable_safety", (C.DISABLE, C.PRIOR, C.STRICT_SAFETY), 5, 0.8),
+    _Rule("disable_safety", (C.DISABLE, C.PRIOR, C.SAFETY), 5, 0.5),
+    _Rule("disable_safety", (C.POWER, C.DISABLE, C.SAFETY), 5, 0.8),
     _Rule("disable_safety", (C.WITHOUT, C.YOUR, C.SAFETY), 6, 0.6),
+    _Rule("disable_safety", (C.WITHOUT, C.PRIOR, C.SAFETY), 4, 0.5),
+    _Rule("disable_safety", (C.WITHOUT, C.STRICT_SAFETY), 4, 0.4),
     _Rule("no_refusal", (C.NEGATION | C.WITHOUT, C.REFUSE), 4, 0.4),
     # planted in a document that a model reads
     _Rule("planted", (C.MACHINE, C.READER), 5, 0.5),
     _Rule("planted", (C.MACHINE, C.READER, C.MUST | C.OVERRIDE | C.SEND), 12, 0.8),
     _Rule("planted", (C.YOU, C.MACHINE, C.READER, C.MUST | C.OVERRIDE | C.SEND), 14, 0.9),
-    _Rule("planted", (C.NEGATION, C.REVEAL, C.USER), 5, 0.6),
-    _Rule("exfiltrate", (C.SEND, C.PRIVATE), 8, 0.5),
+    _Rule("planted", (C.MACHINE, C.SEND, C.USER), 8, 0.5),
+    _Rule("planted", (C.MACHINE, C.OVERRIDE), 3, 0.4),
+    _Rule("planted", (C.MACHINE, C.MUST, C.SAY), 5, 0.5),
+    _Rule("planted", (C.READER, C.MACHINE, C.MUST, C.SAY), 10, 0.7),
+    _Rule("hide_from_user", (C.NEGATION, C.REVEAL, C.USER), 6, 0.6),
+    _Rule("exfiltrate", (C.SEND, C.PRIVATE | C.CHAT), 8, 0.5),
+    _Rule("exfiltrate", (C.SEND, C.CHAT, C.CHANNEL), 8, 0.7),
+    _Rule("exfiltrate", (C.SEND, C.CHANNEL, C.CHAT), 20, 0.7),
 )
 _ANY_START = reduce(or_, (rule.steps[0] for rule in _RULES))
 
@@ -102,9 +140,16 @@ def scan(text: str, depth: int = 0) -> list[Finding]:
         # Disguised twice is no accident, and mirrored text has its words in the opposite order.
         findings += _apply_rules(text, meaning[::-1])
         findings += [_whole("disguised_words", [w for w in meaning if w.means & C.HIDDEN], 0.4)]
-    for rule, pattern, score in (("template_token", _TEMPLATE, 0.7), ("fake_turn", _FAKE_TURN, 0.4)):
-        if match := pattern.search(text):
-            findings.append(Finding("injection", rule, match.start(), match.end(), "", score))
+    if match := _TEMPLATE.search(text):
+        # One token is a question about tokens; two, or one before a role, make a turn.
+        makes_turn = _TEMPLATE.search(text, match.end()) or _ROLE_AFTER.match(text, match.end())
+        findings.append(
+            Finding("injection", "template_token", match.start(), match.end(), "", 0.8 if makes_turn else 0.4)
+        )
+    if match := _FAKE_TURN.search(text):
+        findings.append(Finding("injection", "fake_turn", match.start(), match.end(), "", 0.4))
+    if match := _UNSEEN_MARKUP.search(text):
+        findings.append(Finding("injection", "unseen_markup", match.start(), match.end(), "", 0.3))
     if depth < _DEPTH:
         for hidden in hidden_texts(text):
             if inner := scan(hidden.text, depth + 1):
@@ -121,7 +166,7 @@ def verdict(findings: Sequence[Finding]) -> float:
     doubt = 1.0
     for score in best.values():
         doubt *= 1.0 - score
-    return 1.0 - doubt
+    return round(1.0 - doubt, 6)
 
 
 def _whole(rule: str, words: Sequence[Word], score: float) -> Finding:
@@ -175,14 +220,19 @@ def _discount(text: str, words: Sequence[Word], first: int, matched: Sequence[Wo
     between = words[first + 1 : first + 1 + abs(end.index - start.index)]
     if any(w.means & C.MINE and start.index < w.index < end.index for w in between):
         factor *= 0.4
-    told = any(w.means & C.OTHERS and start.index - w.index <= 6 for w in before)
+    one_of_many = end.means & (C.INSTRUCTION | C.PROMPT)
+    if one_of_many and any(w.means & C.INDEFINITE and 0 < end.index - w.index <= 2 for w in between):
+        factor *= 0.4
+    others = [w.index for w in before if w.means & C.OTHERS and start.index - w.index <= 6]
+    # "I'd love it if you could": addressed to the model after all.
+    told = bool(others) and not any(w.means & C.YOU and w.index > others[-1] for w in before)
     talk = any(w.means & C.TALK for w in words[max(0, first - 20) : first + 20])
-    if told or (talk and _is_quoted(text, start.start, end.end)):
+    if told or (talk and (_is_quoted(text, start.start) or _is_quoted(text, end.start))):
         factor *= _QUOTED_OR_TOLD
     return factor
 
 
-def _is_quoted(text: str, start: int, end: int) -> bool:
-    """True where an odd number of quotation marks comes before and one follows, in the neighbourhood."""
-    before = len(_QUOTES.findall(text, max(0, start - 300), start))
-    return before % 2 == 1 and _QUOTES.search(text, end, end + 300) is not None
+def _is_quoted(text: str, position: int) -> bool:
+    """True where an odd number of quotation marks comes before ``position`` and one after, in the neighbourhood."""
+    before = len(_QUOTES.findall(text, max(0, position - 300), position))
+    return before % 2 == 1 and _QUOTES.search(text, position, position + 300) is not None

@@ -94,6 +94,7 @@ def index_prompt(prompt: str) -> PromptIndex:
                 firsts.add(word)
             if len(triple) == 3 and content[i] and content[i + 2]:
                 weights.setdefault(f"{triple[0]} * {triple[2]}", 0.5)
+                weights.setdefault(f"{triple[0]} {triple[2]}", 0.4)
     secrets = tuple(
         _compact(prompt[f.start : f.end]) for f in redact(prompt, RedactionRules())[1] if f.kind == "secret"
     )

@@ -51,82 +51,117 @@ class Concept:
     WITHOUT = 1 << 30  # without, no
     VOID = 1 << 31  # void, obsolete
     HIDDEN = 1 << 32  # found only under a disguise
+    TASK = 1 << 33
+    OUTRANK = 1 << 34  # takes precedence over
+    ASK = 1 << 35  # what, which: a question for something
+    STRICT_SAFETY = 1 << 36  # safety words that are not about water filters
+    CHAT = 1 << 37  # conversation, transcript
+    CHANNEL = 1 << 38  # link, URL, image: where planted text wants data to go
+    INDEFINITE = 1 << 39  # a, some: one of many, not the one that the model has
+    FRAME = 1 << 40  # imagine, hypothetically
+    QUIT = 1 << 41  # stop, no longer
+    OBEY = 1 << 42
+    DROP = 1 << 43  # replace, delete: override of many other things too
+    CREATOR = 1 << 44  # operator, developers
+    SAY = 1 << 45  # say, recommend: what planted text wants of a model
 
 
 C = Concept
 _WORDS: dict[int, str] = {
-    C.OVERRIDE: "ignore ignoring ignored disregard disregarding disregarded forget forgetting override overriding "
-    "overrule bypass discard dismiss neglect skip abandon erase unlearn nullify supersede supersedes "
-    "drop scrap ignoriere ignorieren ignoriert vergiss missachte verwirf überschreibe ignorez ignorer "
-    "oublie oubliez oublier ignora ignorar olvida olvidar olvide descarta esqueça esquece "
-    "desconsidere dimentica dimenticare trascura игнорируй игнорируйте забудь забудьте 忽略 无视 忘记 忽視 無視 "
-    "zignoruj negeer",
-    C.PRIOR: "previous previously prior above earlier preceding foregoing initial original existing past all any "
-    "every former before aforementioned alle allen vorherigen vorigen bisherigen obigen toutes tous "
-    "précédentes précédents antérieures todas todos anteriores previas anterior prévias tutte tutti "
-    "precedenti все предыдущие прежние предыдущих 之前 以上 先前 所有 前面 以前 これまで 上記 "
-    "wszystkie poprzednie eerdere vorige",
-    C.INSTRUCTION: "instruction instructions rule rules guideline guidelines directive directives directions "
-    "constraint constraints restriction restrictions programming policy policies commands command "
-    "orders training conditioning protocols briefing anweisung anweisungen regeln vorgaben "
-    "consignes consigne règles directives instrucciones instrucción reglas indicaciones instruções "
-    "instrução regras istruzioni regole инструкции инструкций правила указания указаний 指令 指示 规则 "
-    "説明 ルール instrukcje instructies",
+    C.OVERRIDE: "negate disobey violate olvídate ignore ignoring ignored overlook overlooking aside throw "
+    "ditch disregard disregarding disregarded forget forgetting override overriding overrule bypass discard "
+    "dismiss neglect skip abandon erase unlearn nullify supersede supersedes drop scrap ignoriere ignorieren "
+    "ignoriert vergiss missachte verwirf überschreibe ignorez ignorer oublie oubliez oublier ignora ignorar "
+    "olvida olvidar olvide descarta esqueça esquece desconsidere dimentica dimenticare trascura игнорируй "
+    "игнорируйте забудь забудьте 忽略 无视 忘记 忽視 無視 zignoruj negeer",
+    C.QUIT: "stop quit cease longer anymore",
+    C.OBEY: "follow following obey obeying comply complying adhere respect heed bound serve",
+    C.DROP: "replace replaced replaces swap delete deleted clear cleared remove removed cancel cancelled "
+    "cross strike reset substitute exchange",
+    C.CREATOR: "operator operators owner owners creators creator developers developer company makers maker",
+    C.SAY: "say describe recommend rate rank praise approve endorse mention state give conclude",
+    C.TASK: "task tasks job goal objective mission role purpose orders aufgabe tâche tarea tarefa compito задача 任务",
+    C.OUTRANK: "precedence outrank outranks priority supersede supersedes overrule overrules trump trumps "
+    "prevail prevails",
+    C.ASK: "what what's which was quelle quel cual cuál qual quale какие какой 什么",
+    C.STRICT_SAFETY: "safety safeguard safeguards guardrail guardrails censorship moderation ethics ethical "
+    "alignment morality morals jailbreak",
+    C.CHAT: "conversation history chat messages transcript transcripts contacts dialogue dialog",
+    C.CHANNEL: "url urls link links image images webhook endpoint query parameter pixel",
+    C.INDEFINITE: "a an some another our their his her its ein eine einen un une una um uma",
+    C.FRAME: "simulation imagine hypothetically simulate suppose fictional fiction scenario world game respond answer",
+    C.PRIOR: "far top present current antes auparavant vorher jusqu'ici previous previously prior above "
+    "earlier preceding foregoing initial original existing past all any every former before aforementioned "
+    "alle allen vorherigen vorigen bisherigen obigen toutes tous précédentes précédents antérieures todas "
+    "todos anteriores previas anterior prévias tutte tutti precedenti все предыдущие прежние предыдущих 之前 "
+    "以上 先前 所有 前面 以前 これまで 上記 wszystkie poprzednie eerdere vorige",
+    C.INSTRUCTION: "guidance ruleset mandate mandates norms laws regla règle regel instruction instructions "
+    "rule rules guideline guidelines directive directives directions constraint constraints restriction "
+    "restrictions programming policy policies commands command orders training conditioning protocols "
+    "briefing anweisung anweisungen regeln vorgaben consignes consigne règles instrucciones instrucción "
+    "reglas indicaciones instruções instrução regras istruzioni regole инструкции инструкций правила указания "
+    "указаний 指令 指示 规则 説明 ルール instrukcje instructies",
     C.PROMPT: "prompt prompts preprompt metaprompt systemprompt プロンプト 提示词 提示 подсказку",
-    C.REVEAL: "reveal repeat print show output display tell give share disclose expose leak dump write recite "
-    "echo paste list quote summarize summarise translate encode spell return reproduce copy provide "
-    "transcribe rewrite state describe divulge spill unveil what's complete continue read report zeige "
-    "zeig nenne verrate wiederhole gib montre affiche révèle répète muestra revela repite imprime "
-    "mostre revele repita mostra rivela ripeti покажи выведи повтори раскрой 显示 输出 告诉 重复 透露 教えて 表示",
-    C.YOUR: "your ur yours deine deinen deiner deinem ihre ihren votre vos tes ton tu tus sus sua suas seu seus "
-    "tuo tua tuoi tue твои твой свои ваши 你的 你 您的 あなたの",
-    C.SYSTEM: "system hidden secret initial original internal developer underlying confidential base root private "
-    "startup backend preset preamble opening first sistema système системный системные 系统 システム "
-    "systemowy",
-    C.ROLE: "act pretend roleplay role-play simulate imagine behave become impersonate emulate persona character "
-    "play transform respond answer",
-    C.UNBOUND: "unrestricted unfiltered uncensored jailbroken jailbreak dan unbound unlimited unethical amoral "
-    "lawless limitless rogue unchained unaligned unmoderated uninhibited freed",
-    C.DISABLE: "disable bypass circumvent deactivate remove evade lift suspend unlock turn switch override break "
-    "ignore overcome stop drop",
+    C.REVEAL: "expose retype render emit produce present type dime dis gib sag reveal repeat print show "
+    "output display tell give share disclose leak dump write recite echo paste list quote summarize summarise "
+    "translate encode spell return reproduce copy provide transcribe rewrite state describe divulge spill "
+    "unveil compose echoing complete continue mention inform notify alert read report zeige zeig nenne "
+    "verrate wiederhole montre affiche révèle répète muestra revela repite imprime mostre revele repita "
+    "mostra rivela ripeti покажи выведи повтори раскрой 显示 输出 告诉 重复 透露 教えて 表示",
+    C.YOUR: "your ur yours deine deinen deiner deinem ihre ihren votre vos tes ton tu tus sus sua suas seu "
+    "seus tuo tua tuoi tue твои твой свои ваши 你的 你 您的 あなたの",
+    C.SYSTEM: "developer system hidden secret initial original internal underlying confidential startup "
+    "backend preset preamble sistema système системный системные 系统 システム systemowy",
+    C.ROLE: "haz fais play act pretend roleplay role-play behave become impersonate emulate persona transform "
+    "spiel agis actúa aja",
+    C.UNBOUND: "unrestricted unfiltered uncensored jailbroken jailbreak dan unbound unlimited unethical "
+    "amoral lawless limitless rogue unchained unaligned unmoderated uninhibited freed",
+    C.DISABLE: "disable bypass circumvent deactivate remove evade lift suspend unlock turn switch override "
+    "break ignore overcome stop drop",
     C.SAFETY: "filter filters safety safeguard safeguards guardrail guardrails restriction restrictions "
-    "censorship moderation ethics ethical limitations limits protections alignment boundaries morals "
-    "morality safeties",
+    "censorship moderation ethics ethical limitations limits protections alignment boundaries morals morality "
+    "safeties",
     C.SEND: "send forward exfiltrate transmit upload post email leak deliver submit append embed",
-    C.PRIVATE: "credentials credential password passwords secrets conversation history chat messages apikey token "
-    "tokens keys environment env cookies data transcript key configuration config",
-    C.MACHINE: "ai assistant assistants llm llms chatbot bot model gpt chatgpt claude copilot agent agents llama "
-    "gemini",
-    C.NEW: "new updated real actual true revised following neue neuen nouvelles nuevas novas nuove новые 新 新的",
+    C.PRIVATE: "credentials credential password passwords secrets conversation history chat messages apikey "
+    "token tokens keys environment env cookies data transcript key configuration config",
+    C.MACHINE: "ai assistant assistants llm llms chatbot bot model gpt chatgpt claude copilot agent agents "
+    "llama gemini",
+    C.NEW: "different changed new updated real actual true revised following neue neuen nouvelles nuevas "
+    "novas nuove новые 新 新的",
     C.NEGATION: "not never don't dont cannot can't nicht nie jamais nunca mai no-one neither won't wouldn't shouldn't",
     C.REFUSE: "refuse refusal refusals refusing decline apologize apologise disclaimer disclaimers warnings "
     "warning warn moralize moralise sorry unable",
-    C.OTHERS: "attacker attackers user's users people someone somebody hacker hackers they he she anyone students "
-    "injection injections jailbreaks adversaries adversary attempts attacks attack researchers who it",
+    C.OTHERS: "attacker attackers user's users people someone somebody hacker hackers they he she anyone "
+    "students injection injections jailbreaks adversaries adversary attempts attacks attack researchers who "
+    "it",
     C.TALK: "what how why explain explains meaning means mean example examples e.g phrase phrases called such "
     "detect detecting detects classify classifier defend defence defense prevent protect lecture paper "
-    "article blog essay slide slides research course thesis tutorial definition term quote translate "
-    "spell story novel character chapter wrote said says log report reported reports rate flagged block "
-    "blocked recognise recognize",
+    "article blog essay slide slides research course thesis tutorial definition term quote translate spell "
+    "story novel character chapter wrote said says log report reported reports rate flagged block blocked "
+    "recognise recognize",
     C.MODE: "mode modus режим modo",
     C.POWER: "developer dev god debug maintenance admin administrator root sudo unrestricted jailbreak dan "
     "override diagnostic unlocked superuser",
-    C.ENABLE: "enable enabled enter entering activate activated switch engage initiate start unlock unlocked on "
-    "engaged now authorized",
-    C.TOLD: "told learned learnt given taught said received been programmed instructed configured",
-    C.EVERYTHING: "everything anything text words content contents message messages alles tout todo tudo tutto "
-    "всё все lines line sentence context conversation",
-    C.VERBATIM: "verbatim exactly word-for-word literally unchanged unmodified raw full entire complete wörtlich "
-    "base64 rot13 markdown codeblock beginning starting",
-    C.READER: "reading processing summarizing summarising evaluating reviewing analyzing analysing reads parsing "
-    "handling indexing grading assessing ranking screening",
-    C.MUST: "must should shall now immediately instead only always henceforth please will ab sofort ahora agora "
-    "maintenant kindly have need",
+    C.ENABLE: "enable enabled enter entering activate activated switch engage initiate start unlock unlocked "
+    "on engaged now authorized",
+    C.TOLD: "got get dijeron dit gesagt trained wrote told learned learnt given taught said received been "
+    "programmed instructed configured",
+    C.EVERYTHING: "everything anything text words content contents message messages alles tout todo tudo "
+    "tutto всё все lines line sentence context conversation",
+    C.VERBATIM: "verbatim exactly word-for-word literally unchanged unmodified raw full entire complete "
+    "wörtlich base64 rot13 markdown codeblock beginning starting",
+    C.READER: "reading reviewer reviewers reader readers grader graders evaluator evaluators summarizer "
+    "summariser ranker processing summarizing summarising evaluating reviewing analyzing analysing reads "
+    "parsing handling indexing grading assessing ranking screening",
+    C.MUST: "must should shall now immediately instead only always henceforth please will ab sofort ahora "
+    "agora maintenant kindly have need",
     C.MINE: "my mine our",
     C.USER: "user",
     C.YOU: "you u yourself du tú vous tu você ты вы",
-    C.WITHOUT: "without no zero free lacking ohne sans sin sem senza без",
-    C.VOID: "void obsolete cancelled canceled null revoked invalid outdated suspended lifted expired deprecated",
+    C.WITHOUT: "keine keinen aucune aucun ningún ninguna nessuna nenhuma without no zero free lacking ohne "
+    "sans sin sem senza без",
+    C.VOID: "void broken gone removed off exist exists nonexistent obsolete cancelled canceled null revoked "
+    "invalid outdated suspended lifted expired deprecated",
 }
 
 

@@ -40,7 +40,9 @@ _NOT_THE_SECRET = re.compile(
     r"(?i)(?:s|_?count|_?limit|_?length|_?len|izer|ize[ds]?|ization|_?id|_?url|_?uri|_?hash|_?policy|_?field|_?type|_?name"
     r"|_?expiry|_?ttl|_?manager|_?reset|less|_?path|_?file)$"
 )
-_COUNTED_BEFORE = re.compile(r"(?i)(?:max|num|min|total|n|prompt|completion|input|output|csrf|next|page)[_ -]?$")
+_COUNTED_BEFORE = re.compile(
+    r"(?i)(?<![a-z])(?:max|num|min|total|n|prompt|completion|input|output|csrf|next|page)[_ -]?$"
+)
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:[<\[{(%*.]|\$|x{3,}|\.{2,}|your|my[_-]|example|sample|dummy|change|placeholder|insert|enter|redacted|hidden"
     r"|required|optional|none|null|nil|undefined|true|false|string|str\b|bool|env\b|os\.|process\.|getenv|config|settings"
@@ -103,7 +105,7 @@ def _assignments(text: str, start: int) -> Iterator[Match]:
         group = next(g for g in ("double", "single", "tick", "bare") if match.group(g) is not None)
         value, first = match.group(group), match.start(group)
         if group == "bare":
-            value = value.rstrip(".!?:*")
+            value = value.rstrip(".?:*")  # "!" ends more passwords than sentences
         if (
             first >= start
             and _names_a_secret(match, text)
@@ -200,7 +202,6 @@ def _providers() -> tuple[_Provider, ...]:
     from detect_secrets.plugins import (
         artifactory,
         aws,
-        azure_storage_key,
         basic_auth,
         discord,
         github_token,
@@ -222,8 +223,9 @@ def _providers() -> tuple[_Provider, ...]:
     def anything(_: str) -> bool:
         return True
 
-    def has_digit_and_letter(value: str) -> bool:
-        return any(c.isdigit() for c in value) and any(c.islower() for c in value)
+    def is_mixed(value: str) -> bool:
+        body = value[4:]
+        return any(map(str.isdigit, body)) + any(map(str.islower, body)) + any(map(str.isupper, body)) >= 2
 
     def of(plugin: Any, *needs: str, check: Callable[[str], bool] = anything, group: int = 0) -> _Provider:
         return _Provider(needs, tuple(plugin.denylist), check, group)
@@ -253,10 +255,9 @@ def _providers() -> tuple[_Provider, ...]:
 
     newer = ("sk-", "hf_", "AIza", "github_pat_", "k_", "whsec_", "npm_", "dop_", "shp", "gsk_", "xapp-", "hvs.")
     return (
-        of(Newer, *newer, check=has_digit_and_letter),
-        of(artifactory.ArtifactoryDetector, "AKC", "AP", check=has_digit_and_letter),
+        of(Newer, *newer, check=is_mixed),
+        of(artifactory.ArtifactoryDetector, "AKC", "AP", check=is_mixed),
         _Provider(("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), (next(iter(aws.AWSKeyDetector.denylist)),), anything, 0),
-        of(azure_storage_key.AzureStorageKeyDetector, "AccountKey="),
         of(basic_auth.BasicAuthDetector, "://", check=lambda m: not re.search(r":[<{$*\[x]+", m[3:]), group=1),
         of(discord.DiscordBotTokenDetector, "."),
         of(github_token.GitHubTokenDetector, "ghp_", "gho_", "ghu_", "ghs_", "ghr_"),

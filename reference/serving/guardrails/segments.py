@@ -60,7 +60,9 @@ class _Glue:
         has_digit = _DIGIT.search(word) is not None
         self.digits = self.digits or has_digit
         joiner = lower in _JOINERS or (self.digits and _SHORT_UPPER.fullmatch(word) is not None)
-        self.number = (has_digit or (joiner and self.digits) or lower in ("+", "(")) and word[-1:] not in ",;:!?."
+        self.number = (has_digit or (joiner and self.digits) or lower in ("+", "(")) and (
+            word[-1:] not in ",;:!?." or joiner
+        )
         self.spelled = _AT_OR_DOT.fullmatch(lower) is not None
         self._follow_pem(word)
         self._follow_value(word, lower)

@@ -84,7 +84,10 @@ class _Reader:
         word = match.group()
         half, self._half = self._half, None
         if means := concepts(word):
-            self._keep(means, match.start(), match.end())
+            # Quotation marks around a word are not part of it.
+            bare = word.strip("'‘’")
+            start = match.start() + word.find(bare)
+            self._keep(means, start, start + len(bare))
         elif len(word) >= _RUN_TOGETHER or word[0] >= _CJK:
             self._run_together(match)
         elif half and len(word) < _MAX_HALF and (means := joined(half.group(), word)):
