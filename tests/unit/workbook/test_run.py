@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -76,12 +77,18 @@ def test_a_cell_over_its_time_out_is_named_and_its_processes_end(project, tmp_pa
     [outcome] = run_all(project, tmp_path, cell_timeout=2).notebooks
     assert (outcome.failure.kind, outcome.failure.cell) == ("timeout", 2)
     assert "`while True:`): TimeoutError: still running after 2 s" in str(outcome.failure)
-    assert not is_running(int(pid_file.read_text()))
+    assert ends(int(pid_file.read_text()))
 
 
-def test_a_kernel_that_dies_is_reported_with_its_cell(project, tmp_path):
-    project.add("q1_dies", "# %%\nimport os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+def test_a_kernel_that_dies_is_reported_with_its_cell_and_leaves_no_process(project, tmp_path):
+    pid_file = tmp_path / "pid"
+    project.add(
+        "q1_dies",
+        "# %%\nimport os, signal, subprocess\np = subprocess.Popen(['sleep', '600'])\n"
+        f"open({str(pid_file)!r}, 'w').write(str(p.pid))\nos.kill(os.getpid(), signal.SIGKILL)\n",
+    )
     [outcome] = run_all(project, tmp_path).notebooks
+    assert ends(int(pid_file.read_text()))
     assert (outcome.failure.kind, outcome.failure.cell) == ("kernel", 1)
     assert "the kernel died" in outcome.failure.message
 
@@ -293,13 +300,18 @@ def test_an_engine_that_does_not_start_ends_the_run_with_its_reason(needing):
         pytest.fail("the run must not begin")
 
 
-def is_running(pid: int) -> bool:
+def ends(pid: int) -> bool:
+    """True once the process is gone; a signal may still be on its way."""
     import psutil
 
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    for _ in range(100):
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(0.1)
+    return False
 
 
 def test_outputs_of_the_executed_copy_are_kept(sized, tmp_path):
