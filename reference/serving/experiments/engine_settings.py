@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,12 @@ def run_comparisons(names: Sequence[str], repeats: int = 3, timeout_s: float = 6
         if line.startswith("RESULT "):
             return json.loads(line.removeprefix("RESULT "))
     raise EngineError(f"comparing engine settings failed ({done.returncode}): {done.stderr.strip()[-800:]}")
+
+
+def speculation_ratios(rows: Sequence[Mapping[str, Any]], by: str) -> dict[Any, float]:
+    """Output rate with speculation over that without, for every value of the field `by` (text or batch)."""
+    plain = {row[by]: row["tok_s"] for row in rows if row["speculation"] == "off"}
+    return {row[by]: row["tok_s"] / plain[row[by]] for row in rows if row["speculation"] != "off"}
 
 
 def _decode_rate(llm: LLM, prompts: list[str], tokens: int, repeats: int) -> tuple[float, list[float]]:
