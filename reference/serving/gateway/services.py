@@ -111,7 +111,11 @@ def build(
         log_event("tokens_estimated", 30, mend="set GATEWAY_MODEL_DIR to the model's folder for exact counts")
     if summariser is None and settings.summariser == "engine":
         summariser = engine_summariser(
-            upstream, counter, lambda: next(iter(monitor.served), ""), lambda: monitor.token_budget
+            upstream,
+            counter,
+            lambda: next(iter(monitor.served), ""),
+            lambda: monitor.token_budget,
+            settings.summary_timeout_s,
         )
     prefix = settings.key_prefix
     return Services(

@@ -56,6 +56,7 @@ class Settings(BaseModel):
     window_turns: int = Field(20, ge=1, description="turns kept word for word; older ones go into the summary")
     fold_to: float = Field(0.6, gt=0, le=1, description="share of the prompt budget left after folding")
     summary_tokens: int = Field(160, ge=8)
+    summary_timeout_s: float = Field(5.0, gt=0, description="how long a turn waits for the engine's summary")
     summariser: Literal["engine", "extractive"] = "engine"
     default_max_tokens: int = Field(256, ge=1, description="answer length where the request sets none")
 

@@ -15,13 +15,12 @@ _INSTRUCTION = (
     "Summarise the conversation below in a few short sentences. Keep names, numbers, decisions and open questions. "
     "Write only the summary."
 )
-_TIMEOUT_S = 20.0
 
 
 def engine_summariser(
-    upstream: Upstream, counter: TokenCounter, model: Callable[[], str], budget: Callable[[], int]
+    upstream: Upstream, counter: TokenCounter, model: Callable[[], str], budget: Callable[[], int], timeout_s: float
 ) -> Summariser:
-    """Asks the engine, with a bounded answer, a bounded prompt and a time limit of 20 s.
+    """Asks the engine, with a bounded answer, a bounded prompt and a time limit: the turn waits for it.
 
     Args:
         model: the served model's id, known only once the engine has answered.
@@ -43,7 +42,7 @@ def engine_summariser(
             "temperature": 0,
         }
         pieces: list[str] = []
-        async with asyncio.timeout(_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             async with aclosing(upstream.stream(streaming(body), "summary")) as events:
                 async for event in events:
                     if isinstance(event, Delta):

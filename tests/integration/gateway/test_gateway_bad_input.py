@@ -176,9 +176,8 @@ class TestKeys:
 
     def test_all_401s_are_the_same(self, start_once):
         good = start_once.api_key
-        replies = [post(start_once, body(), {"authorization": f"Bearer {k}"}) for k in (good[:-1] + "A", "nokey")]
-        if good[-1] == "A":
-            pytest.skip("the forged key is the real one")
+        forged = good[:-1] + ("B" if good[-1] == "A" else "A")
+        replies = [post(start_once, body(), {"authorization": f"Bearer {k}"}) for k in (forged, "nokey")]
         assert replies[0].json() == replies[1].json()
 
     def test_an_expired_key_is_401_also_while_its_record_is_remembered(self, start, redis_server, monkeypatch):
