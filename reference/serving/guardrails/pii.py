@@ -19,10 +19,14 @@ class Match(NamedTuple):
     end: int
 
 
+_CONTEXT = 48  # characters to the left that tell what a number is
+
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+@/-])[A-Za-z0-9_%+-][A-Za-z0-9._%+'-]{0,63}@"
     r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])"
 )
+# "postgres://app:password@host": the password is the business of the secrets guard.
+_USER_INFO = re.compile(r"://[^\s/@?]{0,80}$")
 _AT = r"\s{0,3}[(\[{<]\s{0,3}(?:at|AT|At|@|arroba)\s{0,3}[)\]}>]\s{0,3}"
 _DOT = r"(?:\s{0,3}[(\[{<]\s{0,3}(?:dot|DOT|Dot|\.|punkt|punto)\s{0,3}[)\]}>]\s{0,3}|\.)"
 _EMAIL_SPELLED = re.compile(
@@ -34,7 +38,8 @@ _NOT_A_TLD = frozenset(
 )
 _NOT_A_PERSON = frozenset(("git", "hg", "svn"))
 
-_CARD = re.compile(r"(?<![\w.-])(?:\d[ -]?){12,18}\d(?![\w]|[.-]\d)")
+_DIGIT_RUN = re.compile(r"(?<![\w.-])\d+(?:[ -]\d+)*(?!\w|[.-]\w)")
+_GROUP = re.compile(r"\d+")
 # Issuer prefixes and lengths of the networks in use; Luhn alone would accept one order number in ten.
 _CARD_ISSUERS = re.compile(
     r"4\d{12}(?:\d{3}){0,2}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
@@ -49,8 +54,8 @@ _NUMBER_OF_A_THING = re.compile(
 
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?![A-Za-z0-9])")
 
-_SSN = re.compile(r"(?<![\w.-])\d{3}([- .])\d{2}\1\d{4}(?![\w]|[.-]\d)")
-_SSN_BARE = re.compile(r"(?<![\w.-])\d{9}(?![\w]|[.-]\d)")
+_SSN = re.compile(r"(?<![\w.-])\d{3}([- .])\d{2}\1\d{4}(?!\w|[.-]\w)")
+_SSN_BARE = re.compile(r"(?<![\w.-])\d{9}(?!\w|[.-]\w)")
 _SSN_WORD = re.compile(r"(?i)\b(?:ssn|social security|social sec|soc sec)\b")
 
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
@@ -62,7 +67,6 @@ _VERSION_WORD = re.compile(
 # Addresses of no person: this machine, private nets, netmasks.
 _PRIVATE_V4 = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 
-_CONTEXT = 48
 _DIGIT = re.compile(r"\d")
 _PHONE_WORD = re.compile(
     r"(?i)\b(?:call|phone|tel|telephone|telefon|tel[eé]fono|mobile|mob|cell|handy|whatsapp|fax|text|sms|reach|ring|dial"
@@ -96,22 +100,49 @@ def _emails(text: str, start: int) -> Iterator[Match]:
         for match in pattern.finditer(text, start):
             value = match.group()
             local = re.split(r"[@\s(\[{<]", value, maxsplit=1)[0].lower()
-            if value.rsplit(".", 1)[-1].lower() not in _NOT_A_TLD and local not in _NOT_A_PERSON:
+            names_a_file = value.rsplit(".", 1)[-1].lower() in _NOT_A_TLD
+            in_address = _USER_INFO.search(text[max(0, match.start() - 90) : match.start()])
+            if not names_a_file and not in_address and local not in _NOT_A_PERSON:
                 yield Match("email", match.start(), match.end())
 
 
 def _cards(text: str, start: int) -> Iterator[Match]:
     from stdnum import luhn
 
-    for match in _CARD.finditer(text, start):
-        value = match.group()
+    taken = start
+    for first, last in _card_candidates(text, start):
+        value = text[first:last]
         digits = value.replace(" ", "").replace("-", "")
-        if len(set(digits)) < 2 or not _CARD_ISSUERS.fullmatch(digits) or not luhn.is_valid(digits):
+        if first < taken or not _CARD_ISSUERS.fullmatch(digits) or len(set(digits)) < 2 or not luhn.is_valid(digits):
             continue
-        left = text[: match.start()]
-        if digits == value and _NUMBER_OF_A_THING.search(left[-48:]) and not _CARD_WORD.search(left):
+        left = text[:first]
+        if digits == value and _NUMBER_OF_A_THING.search(left[-_CONTEXT:]) and not _CARD_WORD.search(left):
             continue
-        yield Match("card", match.start(), match.end())
+        taken = last
+        yield Match("card", first, last)
+
+
+def _card_candidates(text: str, start: int) -> Iterator[tuple[int, int]]:
+    """Digit groups that may be a card: a whole run of groups, or some groups of a run where they look like a card's.
+
+    Groups of a card have three digits or more. Without that rule, every table of small numbers has a valid "card".
+    """
+    for run in _DIGIT_RUN.finditer(text, start):
+        groups = [m.span() for m in _GROUP.finditer(text, run.start(), run.end())]
+        if sum(b - a for a, b in groups[:20]) >= 13 and len(groups) <= 19:
+            yield run.span()
+        for i, (first, end) in enumerate(groups):
+            if end - first < 4:
+                continue
+            size = 0
+            for a, b in groups[i : i + 6]:
+                size += b - a
+                if size > 19:
+                    break
+                if size >= 13:
+                    yield first, b
+                if b - a < 3:
+                    break
 
 
 def _ibans(text: str, start: int) -> Iterator[Match]:

@@ -53,8 +53,8 @@ class _Reader:
                 if self._since_break >= _MIN_SENTENCE:
                     self._spell_out()
                     self._sentence += 1
-                    self._since_break = 0
                     self._half = None
+                self._since_break = 0
                 end = next(ends, None)
             word = match.group()
             if len(word) == 1 or (not word.isascii() and len(fold_text(word)) == 1):
