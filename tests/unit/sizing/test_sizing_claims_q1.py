@@ -12,6 +12,7 @@ from reference.sizing.claims.ledger import Claim
 from reference.sizing.claims.q1 import Q1Assumptions, corrected_design_q1
 from reference.sizing.claims.q1.design import option
 
+pytestmark = pytest.mark.filterwarnings("ignore::reference.sizing.bands.ImplausibleWarning")
 DEFAULT = {record.id: record for record in claims(1)}
 
 # What the source prints or rests on, and the assumptions under which its verdict must turn into another one.

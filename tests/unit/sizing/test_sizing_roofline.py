@@ -110,6 +110,8 @@ def test_ridge_batch_is_where_the_limit_changes(batch: int) -> None:
     assert ridge is not None
     limit = step_limit(H100, batch, tokens(0))
     assert limit == ("compute" if batch >= ridge else "memory bandwidth")
+    edges = [step_limit(H100, edge, tokens(0)) for edge in (ridge - 1, ridge)]
+    assert edges == ["memory bandwidth", "compute"]
 
 
 def test_prefill_flops_are_two_per_parameter_plus_attention() -> None:

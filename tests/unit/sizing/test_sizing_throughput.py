@@ -102,8 +102,10 @@ def test_engine_slots_bind_a_small_model() -> None:
 def test_a_strict_target_binds() -> None:
     one = capacity(H100_PAIR_FP8, tokens(1155), tokens(211), tpot_target=Q(25, "ms/token"))
     assert one.binding == "TPOT target"
+    assert magnitude(one.tpot, "ms/token") == pytest.approx(25, rel=1e-3)
     two = capacity(H100_PAIR_FP8, tokens(1155), tokens(211), ttft_target=Q(150, "ms"))
     assert two.binding == "TTFT target"
+    assert magnitude(two.ttft, "ms") == pytest.approx(150, rel=1e-3)
 
 
 def test_target_missed_on_an_idle_replica_is_unreachable_and_says_why() -> None:
