@@ -1,11 +1,12 @@
 """The exact cache: what is a hit, what must not be one, and one generation for many equal requests."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from helpers import HELLO, body, metric, post, wait_until
+from helpers import HELLO, assert_openai_error, body, metric, post, wait_until
 
 from reference.serving import redis_store
 from reference.serving.gateway.keys import KeyStore
@@ -202,10 +203,21 @@ def test_a_follower_with_quota_is_served_when_the_leader_has_none(start, fake, r
         poor, _ = KeyStore(client).create("acme", tpm=300)
         rich, _ = KeyStore(client).create("acme")
     poor_auth, rich_auth = ({"authorization": f"Bearer {key}"} for key in (poor, rich))
-    assert post(gateway, body(max_tokens=280, seed=1), poor_auth).status_code == 200
-    fields = {"temperature": 0, "max_tokens": 280}
-    with ThreadPoolExecutor(20) as pool:
-        replies = list(
-            pool.map(lambda i: post(gateway, body(**fields), rich_auth if i % 2 else poor_auth).status_code, range(20))
-        )
-    assert all(status == 200 for status in replies[1::2])
+    fake.pieces = lambda body: ["x"] * 280
+    fake.count_prompt = lambda messages: 16
+    assert post(gateway, body(max_tokens=280, seed=1), poor_auth).status_code == 200  # the quota is spent
+    quota = gateway.app.state.pipeline.quota
+    reserve, entered = quota.reserve, threading.Event()
+
+    async def slow_reserve(call, cost):
+        entered.set()
+        await asyncio.sleep(0.3)
+        await reserve(call, cost)
+
+    quota.reserve = slow_reserve
+    with ThreadPoolExecutor(2) as pool:
+        leader = pool.submit(post, gateway, body(temperature=0, max_tokens=280), poor_auth)
+        assert entered.wait(5)
+        follower = pool.submit(post, gateway, body(temperature=0, max_tokens=280), rich_auth)
+        assert_openai_error(leader.result(), 429, "rate_limit_exceeded")
+        assert follower.result().status_code == 200

@@ -190,7 +190,7 @@ class TestEngine:
         assert readyz(gateway).status_code == 200
 
     def test_an_unhealthy_engine_turns_readiness_false_and_back(self, start, fake):
-        gateway = start()
+        gateway = start(breaker_failures=10_000)  # the poll alone, without the circuit
         fake.healthy = False
         assert wait_until(lambda: readyz(gateway).status_code == 503)
         assert readyz(gateway).json()["engine"] == "down"

@@ -33,7 +33,7 @@ def test_requests_over_the_limit_are_429_with_the_time_to_wait(start, fake, redi
 
 
 def test_a_refused_key_costs_no_more_redis_calls_until_its_time_has_come(start, fake, redis_server):
-    gateway, headers = start(auth_fresh_s=600), auth(redis_server, rpm=60)
+    gateway, headers = start(auth_fresh_s=600), auth(redis_server, rpm=15)
     while post(gateway, body(), headers).status_code == 200:
         pass
     with redis_store.connect(redis_server.url) as client:
@@ -43,7 +43,7 @@ def test_a_refused_key_costs_no_more_redis_calls_until_its_time_has_come(start, 
     assert {r.status_code for r in refused} == {429}
     waits = [float(r.headers["x-ratelimit-reset-requests"].rstrip("s")) for r in refused]
     assert waits == sorted(waits, reverse=True)
-    assert wait_until(lambda: post(gateway, body(), headers).status_code == 200, 3)
+    assert wait_until(lambda: post(gateway, body(), headers).status_code == 200, 6)
 
 
 def test_the_limit_is_atomic_across_gateways(start, fake, redis_server):

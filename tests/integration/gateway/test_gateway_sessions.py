@@ -91,6 +91,16 @@ def test_the_ttl_slides_with_each_turn(start, fake, redis_server):
     assert len(fake.bodies[-1]["messages"]) == 1
 
 
+def test_a_turn_that_fails_keeps_the_session_alive_too(start, fake, redis_server):
+    gateway = start(session_ttl_s=100)
+    say(gateway, "one")
+    with redis_store.connect(redis_server.url) as client:
+        client.pexpire("wb:session:{local:s1}", 5000)
+        fake.statuses = [400]
+        assert say(gateway, "two").status_code == 400
+        assert client.pttl("wb:session:{local:s1}") > 90_000
+
+
 def test_concurrent_turns_of_a_session_do_not_interleave(start, fake, redis_server):
     fake.ttft, fake.itl = 0.05, 0.01
     gateway = start()
@@ -263,7 +273,7 @@ def test_a_damaged_session_is_a_clear_error(start, redis_server):
 
 
 def test_the_lock_is_free_after_every_kind_of_failure(start, fake, redis_server):
-    gateway = start(max_retries=0, breaker_failures=100)
+    gateway = start(max_retries=0, breaker_failures=100, session_lock_s=120)
     with redis_store.connect(redis_server.url) as client:
         fake.statuses = [500, 400]
         assert say(gateway, "x").status_code == 502
