@@ -71,6 +71,8 @@ def test_an_error_answer_stops_the_measurement(stub):
     wrong = servers.Target("wrong key", stub.base_url, "nobody", stub.pid)
     with pytest.raises(RuntimeError, match="wrong key answered 401"):
         asyncio.run(gateway_overhead.misses(wrong, 1, False))
+    with pytest.raises(RuntimeError, match="answered 429"):
+        gateway_overhead._checked(wrong, common.Reply(429, {}, b"token limit", 0.1, 0.1))
 
 
 def test_every_round_visits_every_target_from_another_start():
