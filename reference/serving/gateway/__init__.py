@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reference.serving.gateway.app import create_app
-    from reference.serving.gateway.server import RunningGateway, run_in_thread
+    from reference.serving.gateway.server import RunningGateway, engine_settings, run_in_thread
     from reference.serving.gateway.settings import Settings
 
-__all__ = ["RunningGateway", "Settings", "create_app", "run_in_thread"]
+__all__ = ["RunningGateway", "Settings", "create_app", "engine_settings", "run_in_thread"]
 
-_HOMES = {"create_app": "app", "run_in_thread": "server", "RunningGateway": "server", "Settings": "settings"}
+_HOMES = {
+    "RunningGateway": "server",
+    "Settings": "settings",
+    "create_app": "app",
+    "engine_settings": "server",
+    "run_in_thread": "server",
+}
 
 
 def __getattr__(name: str) -> Any:

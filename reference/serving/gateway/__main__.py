@@ -11,6 +11,7 @@ from pathlib import Path
 from reference.serving.gateway import logs
 from reference.serving.gateway.server import GatewayStartError, serve
 from reference.serving.gateway.settings import Settings, SettingsError
+from reference.serving.redis_store import RedisUnavailable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         with contextlib.suppress(KeyboardInterrupt):
             serve(settings)
-    except (SettingsError, GatewayStartError) as error:
+    except (SettingsError, GatewayStartError, RedisUnavailable, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

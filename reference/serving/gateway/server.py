@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import openai
     from fastapi import FastAPI
 
+    from reference.serving.engine import Engine
+
 _START_TIMEOUT_S = 30.0
 # A peer that acknowledges nothing (gone, or with a full window) is dropped after this; closing such a connection waits
 # for its peer otherwise, for ever.
@@ -85,6 +87,38 @@ def _server(app: FastAPI) -> Any:
     return uvicorn.Server(config)
 
 
+def _prepared(settings: Settings, parts: dict[str, Any]) -> FastAPI:
+    """The app with its tokenizer and guards loaded: what is wrong with them is raised here, not inside the server."""
+    from reference.serving.gateway.app import create_app
+    from reference.serving.gateway.services import default_guards, load_counter
+
+    if parts.get("counter") is None:
+        parts["counter"] = load_counter(settings.model_dir)
+    if parts.get("guards") is None:
+        parts["guards"] = default_guards(settings)
+    return create_app(settings, **parts)
+
+
+def engine_settings(engine: Engine, **overrides: Any) -> Settings:
+    """Settings for a gateway in front of an `Engine`; `GATEWAY_*` variables and `overrides` apply as usual.
+
+    Tokens are counted exactly where the model's folder is on this machine: the default model, or a WORKBOOK_MODEL that
+    is a folder.
+    """
+    from reference.serving.models import DEFAULT_MODEL_ID, chosen_model, default_model_dir
+
+    folder = default_model_dir() if engine.model == DEFAULT_MODEL_ID else None
+    if folder is None and engine.ours:
+        folder = chosen_model().folder
+    found = {
+        "engine_url": engine.base_url,
+        "engine_api_key": engine.api_key,
+        "model": engine.model,
+        "model_dir": folder,
+    }
+    return Settings.from_env(**{**found, **overrides})
+
+
 @contextlib.contextmanager
 def run_in_thread(settings: Settings | None = None, **parts: Any) -> Iterator[RunningGateway]:
     """Serves a gateway on a free loopback port until the `with` block ends.
@@ -99,12 +133,11 @@ def run_in_thread(settings: Settings | None = None, **parts: Any) -> Iterator[Ru
     import redis
 
     from reference.serving import redis_store
-    from reference.serving.gateway.app import create_app
 
     settings = settings or Settings.from_env()
     url = settings.redis_url or redis_store.redis_url()
     settings = settings.model_copy(update={"redis_url": url, "host": "127.0.0.1"})
-    app = create_app(settings, **parts)
+    app = _prepared(settings, parts)
     with redis_store.connect(url) as client:
         keys = KeyStore(client, settings.key_prefix, settings.key_pepper)
         text, record = keys.create("local", expires_in_s=86400)
@@ -148,11 +181,19 @@ def _wait_started(server: Any, thread: threading.Thread, failure: list[BaseExcep
 
 
 def serve(settings: Settings) -> None:
-    """Serves in the foreground until SIGINT or SIGTERM. Raises GatewayStartError if the port is taken."""
+    """Serves in the foreground until SIGINT or SIGTERM.
+
+    Raises:
+        GatewayStartError: the port is taken.
+        RedisUnavailable: the private Redis could not be started.
+        FileNotFoundError: the model's folder lacks something.
+    """
     import uvloop
 
-    from reference.serving.gateway.app import create_app
+    from reference.serving import redis_store
 
+    settings = settings.model_copy(update={"redis_url": settings.redis_url or redis_store.redis_url()})
+    app = _prepared(settings, {})
     listener = listening_socket(settings.host, settings.port)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_server(create_app(settings)).serve(sockets=[listener]))
+        runner.run(_server(app).serve(sockets=[listener]))

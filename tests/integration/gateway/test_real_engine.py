@@ -6,7 +6,7 @@ import httpx
 import pytest
 from helpers import metric, wait_until
 
-from reference.serving.gateway import Settings, run_in_thread
+from reference.serving.gateway import engine_settings, run_in_thread
 from reference.serving.redis_store import private_redis
 
 pytestmark = pytest.mark.engine
@@ -31,17 +31,8 @@ def ask(text):
 
 @pytest.fixture(scope="module")
 def gateway(engine):
-    from reference.serving.models import default_model_dir
-
     with private_redis() as redis_server:
-        settings = Settings(
-            engine_url=engine.base_url,
-            engine_api_key=engine.api_key,
-            model=engine.model,
-            model_dir=default_model_dir(),
-            redis_url=redis_server.url,
-            poll_interval_s=0.5,
-        )
+        settings = engine_settings(engine, redis_url=redis_server.url, poll_interval_s=0.5)
         with run_in_thread(settings) as running:
             assert wait_until(lambda: httpx.get(f"{running.root_url}/readyz").status_code == 200, 30)
             yield running
@@ -131,17 +122,8 @@ def test_many_equal_requests_are_one_generation_of_the_engine(engine, gateway):
 
 
 def test_a_session_stays_within_the_budget_of_the_real_model(engine):
-    from reference.serving.models import default_model_dir
-
     with private_redis() as redis_server:
-        settings = Settings(
-            engine_url=engine.base_url,
-            engine_api_key=engine.api_key,
-            model_dir=default_model_dir(),
-            redis_url=redis_server.url,
-            token_budget=200,
-            summary_tokens=32,
-        )
+        settings = engine_settings(engine, redis_url=redis_server.url, token_budget=200, summary_tokens=32)
         with run_in_thread(settings) as gateway:
             client = gateway.client(timeout=120)
             for number in range(4):
