@@ -32,9 +32,9 @@ def _ratio(a: Any, b: Any) -> float:
 def close_to(stated: Any, computed: Any, reason: str, tolerance: float = 0.05) -> Outcome:
     """Holds if the computed figure lies within `tolerance` (relative) of the stated one."""
     off = _ratio(computed, stated) - 1
-    return Outcome(
-        computed, "holds" if abs(off) <= tolerance else "does-not-hold", f"{reason} ({off:+.1%} from the stated)"
-    )
+    verdict: Verdict = "holds" if abs(off) <= tolerance else "does-not-hold"
+    distance = "as stated" if abs(off) < 5e-4 else f"{off:+.1%} from the stated"
+    return Outcome(computed, verdict, f"{reason} ({distance})")
 
 
 def enough(stated: Any, computed: Any, reason: str) -> Outcome:

@@ -7,7 +7,7 @@ import math
 from reference.sizing.claims.ledger import claim
 from reference.sizing.claims.verdicts import Outcome, close_to, enough, over_range
 from reference.sizing.traffic import messages_per_day
-from reference.sizing.units import Q, Quantity, magnitude, show
+from reference.sizing.units import Q, Quantity, count, magnitude, show
 
 from .assumptions import Q1Assumptions
 
@@ -20,7 +20,8 @@ from .assumptions import Q1Assumptions
 )
 def daily_messages(a: Q1Assumptions, stated: Quantity) -> Outcome:
     computed = messages_per_day(a.daily_users, a.messages_per_user)
-    return close_to(stated, computed, f"{show(a.daily_users)} x {show(a.messages_per_user)} = {show(computed)}", 0.01)
+    users, each = count(a.daily_users, "user"), count(a.messages_per_user, "message/user/day")
+    return close_to(stated, computed, f"{users} users x {each} = {count(computed, 'message/day')} messages a day", 0.01)
 
 
 @claim(
