@@ -16,6 +16,9 @@ from reference.serving.gateway.settings import Settings
 from reference.serving.gateway.store import RedisGate
 from reference.serving.gateway.upstream import probe, require_engine_model
 
+# A machine under full load can leave a poll unanswered; so many in a row mean that the engine hangs.
+_SILENT_POLLS = 3
+
 
 class Monitor:
     """Polls the engine (health, queue, models) and Redis. Requests read its fields; they never wait for it."""
@@ -35,6 +38,7 @@ class Monitor:
         self.max_model_len: int | None = None
         self._described = False
         self._was_down = False
+        self._silent = 0
         metrics.watch(metrics.engine_up, lambda: float(self.healthy))
         metrics.watch(metrics.engine_waiting, lambda: self.waiting)
         metrics.watch(metrics.engine_running, lambda: self.running)
@@ -72,14 +76,15 @@ class Monitor:
 
     async def poll(self) -> None:
         """One look at the engine and at Redis."""
-        _, seen = await asyncio.gather(
-            self._gate.probe(), probe(self._client, max(2.0, self._settings.poll_interval_s))
-        )
+        _, seen = await asyncio.gather(self._gate.probe(), probe(self._client, self._settings.poll_timeout_s))
+        self._silent = self._silent + 1 if seen.healthy is None else 0
+        if seen.healthy is None and self._silent < _SILENT_POLLS:
+            return
         if seen.healthy and not self._described:
             await self._describe()
-        if seen.healthy != self.healthy:
+        if bool(seen.healthy) != self.healthy:
             log_event("engine_up" if seen.healthy else "engine_down", logging.WARNING)
-        self.healthy = seen.healthy
+        self.healthy = bool(seen.healthy)
         self.waiting = seen.waiting or 0.0
         self.running = seen.running or 0.0
         if not seen.healthy:

@@ -35,6 +35,8 @@ class Settings(BaseModel):
     breaker_cooldown_s: float = Field(2.0, gt=0)
     poll_interval_s: float = Field(1.0, gt=0, description="how often the engine's health and queue are read")
 
+    poll_timeout_s: float = Field(5.0, gt=0, description="a poll without answer; three in a row count as down")
+
     # Redis; empty: REDIS_URL or the private server
     redis_url: str = ""
     redis_timeout_s: float = Field(1.0, gt=0)

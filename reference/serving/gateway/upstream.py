@@ -231,9 +231,12 @@ def _events(data: bytes) -> list[Event]:
 
 
 class Probe(NamedTuple):
-    """What the engine says of itself: `waiting` and `running` requests (None where it has no such metrics)."""
+    """What the engine says of itself: `waiting` and `running` requests (None where it has no such metrics).
 
-    healthy: bool
+    `healthy` is None if it did not answer in time: it may be hung, or only very busy.
+    """
+
+    healthy: bool | None
     waiting: float | None
     running: float | None
 
@@ -248,6 +251,8 @@ async def probe(client: httpx.AsyncClient, timeout_s: float) -> Probe:
         if health.status_code != 200:
             return Probe(False, None, None)
         reply = await client.get(f"{root}/metrics", timeout=timeout_s)
+    except httpx.TimeoutException:
+        return Probe(None, None, None)
     except httpx.HTTPError:
         return Probe(False, None, None)
     if reply.status_code != 200:

@@ -36,6 +36,7 @@ class FakeEngine:
     statuses: list[int] = field(default_factory=list)  # refuse the next calls with these
     refusal: dict[str, Any] = field(default_factory=lambda: {"error": {"message": "no", "code": 400, "param": None}})
     healthy: bool = True
+    health_delays: list[float] = field(default_factory=list)  # of the next health checks
     waiting: int = 0
     max_model_len: int = 4096
     count_prompt: Callable[[list[dict[str, str]]], int] = field(default=lambda messages: 7)
@@ -62,6 +63,8 @@ class FakeEngine:
         )
 
     async def _health(self, request: Request) -> Response:
+        if self.health_delays:
+            await asyncio.sleep(self.health_delays.pop(0))
         return PlainTextResponse("", 200 if self.healthy else 503)
 
     async def _metrics(self, request: Request) -> Response:

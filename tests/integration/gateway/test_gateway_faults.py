@@ -199,6 +199,23 @@ class TestEngine:
         assert wait_until(lambda: readyz(gateway).status_code == 200)
         assert post(gateway, body()).status_code == 200
 
+    def test_an_engine_too_busy_for_two_polls_stays_ready_and_a_hung_one_does_not(self, start, fake):
+        gateway = start(poll_timeout_s=0.2, poll_interval_s=0.05)
+        monitor = gateway.app.state.services.monitor
+        seen = set()
+
+        def all_delays_used():
+            seen.add(readyz(gateway).status_code)
+            return not fake.health_delays and monitor._silent == 0
+
+        fake.health_delays = [0.5, 0.5]
+        assert wait_until(all_delays_used)
+        assert seen == {200}
+        fake.health_delays = [0.5] * 100
+        assert wait_until(lambda: readyz(gateway).status_code == 503)
+        fake.health_delays = []
+        assert wait_until(lambda: readyz(gateway).status_code == 200)
+
     def test_engine_killed_mid_stream_then_restarted(self, start, redis_server):
         """kill -9: error event, last complete turn kept, readiness false, and back without restarting the gateway."""
         with running_engine() as placeholder:  # a port that is free once this block ends
