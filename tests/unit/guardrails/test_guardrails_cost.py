@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from reference.serving.guardrails import encodings, injection, pii, redaction, secret_rules, segments
+from reference.serving.guardrails import encodings, injection, leak, pii, redaction, secret_rules, segments
 
 UNITS = {
     "one letter": "a",
@@ -94,6 +94,35 @@ def test_the_detectors_see_short_windows_that_overlap_little(monkeypatch, unit):
     widest = 18 if unit == "\ufdfa" else 2  # one character of the former folds to eighteen
     assert all(length <= widest * (segments.LIMIT + 48 + segments.OVERLAP) for length in seen)
     assert sum(seen) <= widest * 2 * 4 * len(text)
+
+
+class CountingPattern:
+    """A pattern that counts the characters its matches run over."""
+
+    def __init__(self, pattern):
+        self._pattern = pattern
+        self.read = 0
+
+    def _counted(self, match):
+        self.read += match.end() - match.start() if match else 0
+        return match
+
+    def match(self, *arguments):
+        return self._counted(self._pattern.match(*arguments))
+
+    def search(self, *arguments):
+        return self._counted(self._pattern.search(*arguments))
+
+
+@pytest.mark.parametrize("unit", ["a.", "a", " ", "\u200b"])
+def test_a_huge_word_is_not_read_again_for_each_of_its_windows(monkeypatch, guard, prompt, unit):
+    text = (unit * 40_000)[:40_000]
+    patterns = []
+    for module, name in ((segments, "WORD"), (segments, "_GAP"), (leak, "_TOKEN")):
+        patterns.append(CountingPattern(getattr(module, name)))
+        monkeypatch.setattr(module, name, patterns[-1])
+    guard.check_output(text, prompt)
+    assert sum(p.read for p in patterns) <= 8 * len(text)
 
 
 def test_decoding_stops_at_a_fixed_depth():

@@ -52,6 +52,7 @@ HARMLESS = [
     "API_KEY=<your key>, SECRET=${SECRET}, token: [SECRET]",
     "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
     "What does BEGIN PRIVATE KEY mean?",
+    "counts: 7 4111 1 1 11 1111 1111 7",
     "SSN format 000-00-0000, part 773-22-8726-B",
 ]
 
@@ -73,6 +74,11 @@ def test_secrets_longer_than_a_window_are_removed_to_their_end(token):
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
     jwt = f"{head}.{token(3000)}.{token(43)}"
     assert clean(f"a {jwt} b") == "a [SECRET] b"
+
+
+def test_a_key_that_is_longer_than_its_format_is_removed_whole(token):
+    longer = token(30, "ABCDEFGHJKLMNPQRSTUVWXYZ234567")
+    assert clean(f"use AKIA{longer}, please") == "use [SECRET], please"
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])

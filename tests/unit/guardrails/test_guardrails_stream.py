@@ -53,6 +53,15 @@ def test_long_texts_stream_as_they_are_checked_whole(token):
         assert streamed(chunks, None) == (whole.text, whole.findings, whole.action)
 
 
+@pytest.mark.parametrize("size", [1, 100])
+def test_a_leak_inside_a_huge_word_is_cut_at_the_same_place(prompt, size):
+    text = "x." * 1500 + prompt.replace(" ", ".")
+    whole = GUARD.check_output(text, prompt)
+    assert whole.action == "block"
+    assert whole.text
+    assert streamed(chunked(text, size), prompt) == (whole.text, whole.findings, "block")
+
+
 def test_a_secret_split_at_any_place_never_shows():
     text = "write to ann.lee@mail.example today"
     for cut in range(len(text)):
@@ -76,6 +85,12 @@ def test_held_back_text_stays_below_a_window():
             shown += len(stream.feed(piece))
             swallowed = sum(f.end - f.start - len(f.label) for f in stream.findings)
             assert fed - shown - swallowed <= LIMIT + 60, unit
+
+
+def test_one_endless_word_is_not_held_back_without_end(prompt):
+    stream = GUARD.stream_guard(prompt)
+    shown = sum(len(stream.feed("x.")) for _ in range(3000))
+    assert shown >= 6000 - 2048 - LIMIT
 
 
 def test_nothing_comes_out_after_a_block(prompt):
