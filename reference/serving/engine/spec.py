@@ -153,6 +153,9 @@ class EngineSpec:
                 # The default binding keeps a core for the API server, which on 2 cores leaves one for the model.
                 "VLLM_CPU_OMP_THREADS_BIND": "nobind",
                 "OMP_NUM_THREADS": str(self.threads),
+                # Threads that wait for each other sleep instead of spinning. With other work on the cores (a notebook,
+                # a gateway, a load generator), a spinning thread takes the very core that the other one needs.
+                "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
             }
         return env
 
