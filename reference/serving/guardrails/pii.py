@@ -29,6 +29,7 @@ _EMAIL = re.compile(
 _USER_INFO = re.compile(r"://[^\s/@?]{0,80}$")
 _AT = r"\s{0,3}[(\[{<]\s{0,3}(?:at|AT|At|@|arroba)\s{0,3}[)\]}>]\s{0,3}"
 _DOT = r"(?:\s{0,3}[(\[{<]\s{0,3}(?:dot|DOT|Dot|\.|punkt|punto)\s{0,3}[)\]}>]\s{0,3}|\.)"
+_AT_SIGN = re.compile(_AT)
 _EMAIL_SPELLED = re.compile(
     rf"(?<![\w.%+-])\w[\w.%+-]{{0,63}}{_AT}[A-Za-z0-9-]{{1,63}}(?:{_DOT}[A-Za-z0-9-]{{1,63}}){{0,4}}{_DOT}[A-Za-z]{{2,24}}\b"
 )
@@ -79,7 +80,7 @@ def scan(text: str, start: int, regions: tuple[str, ...]) -> Iterator[Match]:
 
     ``regions`` are the ISO country codes whose national phone formats count; numbers with "+" always do.
     """
-    if "@" in text or "(" in text or "[" in text or "{" in text or "<" in text:
+    if "@" in text or _AT_SIGN.search(text, start):
         yield from _emails(text, start)
     if ":" in text:
         yield from _ipv6(text, start)

@@ -16,7 +16,11 @@ from reference.serving.guardrails.types import PLACEHOLDERS, Finding
 # Characters to the left of a segment that detectors may look at ("order number ...").
 _CONTEXT = 48
 _TOKEN_TAIL = re.compile(r"[A-Za-z0-9+/=_.~%\-]+")
-_INTERESTING = re.compile(rf"[0-9@]|[(\[{{<]|-----|{secret_rules.SECRET_WORD}|[A-Za-z0-9+/_\-]{{20}}", re.IGNORECASE)
+# What any match has at least: an at sign, four digits (an IP address), two colons, a name of a secret, a long token.
+_INTERESTING = re.compile(
+    rf"@|[(\[{{<]\s{{0,3}}(?:at|arroba)|(?:\d[^\d]*){{4}}|:[0-9a-f]*:|-----|{secret_rules.SECRET_WORD}|[A-Za-z0-9+/_\-]{{20}}",
+    re.IGNORECASE,
+)
 _PEM_WORD = re.compile(
     r"[A-Za-z0-9+/=\\]{16,}|-----END|(?:Proc-Type|DEK-Info|Version|Comment):|4,ENCRYPTED|[A-Z0-9-]{3,16},[0-9A-F]{16,}"
 )
