@@ -15,7 +15,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import queue
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -134,6 +136,13 @@ def _error_of(asked: Any, output: Any, exact: bool) -> str:
     return ""
 
 
+def _read_jobs(jobs: queue.SimpleQueue[str]) -> None:
+    """Standard input to `jobs`; at its end the process ends, also in the middle of a point: the parent is gone."""
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(0)
+
+
 def main() -> None:
     # Only answers go to the parent: vLLM prints to standard output, and that goes to the log.
     answers = os.fdopen(os.dup(1), "w")
@@ -146,9 +155,11 @@ def main() -> None:
     import vllm.benchmarks.serve  # noqa: F401  the 20 s belong to start-up, not to the first point
 
     answer({"ready": True})
-    for line in sys.stdin:
+    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+    while True:
         try:
-            answer(asyncio.run(run_job(json.loads(line))))
+            answer(asyncio.run(run_job(json.loads(jobs.get()))))
         except Exception as error:
             import traceback
 

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
@@ -51,10 +52,12 @@ class LoadGenerator:
     """The process that sends the requests; started by the first job, or by `prestart` in advance (about 20 s of CPU
     time).
 
-    Serves one job at a time. Use as a context manager, or share one through `shared_generator`.
+    Serves one job at a time. Use as a context manager, or share one through `shared_generator`. `command` replaces the
+    program that is run (default: `driver`).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, command: Sequence[str] = (sys.executable, "-m", "reference.serving.load.driver")) -> None:
+        self._command = tuple(command)
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._log: Any = None
@@ -68,7 +71,7 @@ class LoadGenerator:
         self.close()
         self._log = tempfile.TemporaryFile("w+")  # noqa: SIM115  closed by close()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "reference.serving.load.driver"],
+            self._command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
@@ -83,34 +86,40 @@ class LoadGenerator:
         top."""
         with self._busy:
             require_loopback(job["base_url"])
-            self.prestart()
-            if not self._ready:
-                self._next_line(START_TIMEOUT_S, "start")
-                self._ready = True
-            assert self._process is not None
-            assert self._process.stdin is not None
             try:
-                self._process.stdin.write(json.dumps(job) + "\n")
-                self._process.stdin.flush()
-            except OSError as error:
-                raise LoadGeneratorError(f"the load generator died: {self._last_words()}") from error
-            answer = self._next_line(timeout_s, "finish the load point")
+                answer = self._ask(job, timeout_s)
+            except BaseException:
+                # Whatever interrupted the wait (Ctrl-C in a notebook, say), the process still works on this job: its
+                # answer must not be taken for that of the next one.
+                self.close()
+                raise
             if "failed" in answer:
                 raise LoadGeneratorError(f"the load generator refused the job: {answer['failed']}")
             return answer
+
+    def _ask(self, job: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        self.prestart()
+        if not self._ready:
+            self._next_line(START_TIMEOUT_S, "start")
+            self._ready = True
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(job) + "\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            raise LoadGeneratorError(f"the load generator died: {self._last_words()}") from error
+        return self._next_line(timeout_s, "finish the load point")
 
     def _next_line(self, timeout_s: float, what: str) -> dict[str, Any]:
         try:
             line = self._lines.get(timeout=timeout_s)
         except queue.Empty:
-            self.close()
             raise LoadGeneratorError(
                 f"the load generator did not {what} in {timeout_s:.0f} s and was stopped"
             ) from None
         if not line:
-            words = self._last_words()
-            self.close()
-            raise LoadGeneratorError(f"the load generator died: {words}")
+            raise LoadGeneratorError(f"the load generator died: {self._last_words()}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
