@@ -13,9 +13,12 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from reference.serving.gateway.store import RedisGate, RedisGone, load_script
+
+if TYPE_CHECKING:
+    import redis.asyncio
 
 _KEY_VERSION = 1
 _RELEASE = load_script("lock_release.lua")
@@ -140,11 +143,22 @@ class ExactCache:
             return False
         return True
 
-    async def lock(self, tenant: str, digest: str) -> str | None:
-        """A token if this process may generate the answer; None if another one is at it. Raises RedisGone."""
-        key, token = self.lock_key(tenant, digest), secrets.token_hex(8)
-        got = await self._gate.call(lambda client: cast("Any", client.set(key, token, nx=True, px=self._lock_ms)))
-        return token if got else None
+    async def lock_and_get(self, tenant: str, digest: str) -> tuple[str | None, Answer | None]:
+        """Tries to take the generation lock and reads the cache, in this order, in one round trip.
+
+        Returns a token if this process holds the lock now, and the answer if it is stored: a holder before us may have
+        stored it since our first look. Raises RedisGone.
+        """
+        lock, key, token = self.lock_key(tenant, digest), self.redis_key(tenant, digest), secrets.token_hex(8)
+
+        async def run(client: redis.asyncio.Redis) -> list[Any]:
+            pipeline = client.pipeline(transaction=False)
+            pipeline.set(lock, token, nx=True, px=self._lock_ms)
+            pipeline.get(key)
+            return await pipeline.execute()
+
+        got, stored = await self._gate.call(run)
+        return token if got else None, self.decode(stored)
 
     async def renew(self, tenant: str, digest: str, token: str) -> bool:
         """Extends the lease; False if it was lost."""

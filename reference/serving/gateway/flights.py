@@ -59,15 +59,13 @@ async def across_processes(
     pause = _POLL_FIRST_S
     while True:
         try:
-            token = await cache.lock(tenant, digest)
+            token, answer = await cache.lock_and_get(tenant, digest)
         except RedisGone:
             break
         if token is not None:
             renewal = asyncio.create_task(_renew(cache, tenant, digest, token, lock_s / 3))
             resources.push_async_callback(_unlock, cache, tenant, digest, token)
             resources.callback(renewal.cancel)
-        # Also with the lock in hand: the previous holder may have stored the answer between our miss and now.
-        answer = await cache.get(tenant, digest)
         if answer is not None:
             generation.answer, generation.replayed = answer, True
             for event in events_of(answer):

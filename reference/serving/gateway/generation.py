@@ -51,6 +51,7 @@ class Generation:
         self.answer: Answer | None = None
         self.error: GatewayError | None = None
         self.done = False
+        self._finished = False
         self.replayed = False  # True if another gateway process generated the answer
 
     def start(
@@ -92,7 +93,10 @@ class Generation:
                 if self.answer is None:
                     self.answer = assemble([*self._log, *held])
                 await complete(self.answer)
-            self._log.extend(held)
+                # The end is shown now; giving back slots, locks and tokens is nothing that a client waits for.
+                self._log.extend(held)
+                self._finished = True
+                self._wake()
         except GatewayError as error:
             self.error = error
         except TimeoutError:
@@ -122,7 +126,7 @@ class Generation:
     def detach(self) -> None:
         """A reader leaves; the last one stops the generation."""
         self._readers -= 1
-        if self._readers == 0 and not self.done and self._task is not None:
+        if self._readers == 0 and not (self.done or self._finished) and self._task is not None:
             self._task.cancel()
 
     async def batches(self) -> AsyncIterator[list[Event]]:
@@ -134,10 +138,10 @@ class Generation:
                 seen = len(self._log)
                 yield batch
                 continue
-            if self.done:
+            if self.done or self._finished:
                 break
             await self._wait()
-        if self.error is not None:
+        if self.error is not None and not self._finished:
             raise self.error
 
     async def wait_first(self) -> None:
@@ -149,9 +153,9 @@ class Generation:
 
     async def result(self) -> Answer:
         """The whole answer; raises the generation's error."""
-        while not self.done:
+        while not (self.done or self._finished):
             await self._wait()
-        if self.error is not None:
+        if self.error is not None and not self._finished:
             raise self.error
         assert self.answer is not None
         return self.answer

@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -18,6 +18,7 @@ from reference.serving.gateway.settings import Settings
 
 _RETRY_STATUS = frozenset({500, 502, 503, 504})
 _MAX_LINE = 1 << 20
+_TO_END_S = 0.5
 
 
 class Delta(NamedTuple):
@@ -130,6 +131,7 @@ class Upstream:
                 async for data in lines:
                     if data == b"[DONE]":
                         finished = True
+                        await _to_end(lines)
                         break
                     for event in _events(data):
                         yield event
@@ -180,6 +182,14 @@ def _engine_error(raw: bytes) -> tuple[str, str, str | None]:
     code = "context_length_exceeded" if "context length" in message else "engine_rejected"
     param = error.get("param")
     return message, code, param if isinstance(param, str) else None
+
+
+async def _to_end(lines: AsyncGenerator[bytes]) -> None:
+    """Reads what is left (the end of the chunked body), without which the connection could not be used again."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(_TO_END_S):
+            async for _ in lines:
+                pass
 
 
 async def _sse(response: httpx.Response, stall_s: float) -> AsyncGenerator[bytes]:

@@ -42,6 +42,7 @@ class FakeEngine:
     count_prompt: Callable[[list[dict[str, str]]], int] = field(default=lambda messages: 7)
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    peers: list[tuple[str, int]] = field(default_factory=list)  # the client's end of the connection, per call
     running: int = 0
     most_running: int = 0
     finished: int = 0
@@ -77,6 +78,7 @@ class FakeEngine:
 
     async def _chat(self, request: Request) -> Response:
         body = await request.json()
+        self.peers.append(tuple(request.client))
         self.bodies.append(body)
         self.headers.append(dict(request.headers))
         if self.statuses:

@@ -94,3 +94,10 @@ def test_two_gateways_in_one_process_keep_their_own_metrics(start):
     one.client().chat.completions.create(model=MODEL, messages=HELLO)
     assert metric(one, "gateway_tokens_total", direction="out") == 5
     assert metric(other, "gateway_tokens_total", direction="out") == 0
+
+
+def test_connections_to_the_engine_are_used_again(start, fake):
+    gateway = start()
+    for _ in range(5):
+        gateway.client().chat.completions.create(model=MODEL, messages=HELLO)
+    assert len(set(fake.peers)) <= 2  # one for the calls, perhaps one for the monitor's polls
