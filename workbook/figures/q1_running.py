@@ -80,7 +80,7 @@ def open_loop_plot(run: Any, slo_ttft_ms: float) -> Any:
         for p in points:
             ax.annotate(f"{p.in_flight:.1f} in flight", (p.rate, p.ttft_ms.p95), fontsize=8, color=GREY, xytext=(0, 6),
                         textcoords="offset points", ha="center")  # fmt: skip
-        ax.set(xlabel="requests per second, Poisson arrivals", ylabel="TTFT, ms", yscale="log",
+        ax.set(xlabel="requests per second, Poisson arrivals", ylabel="TTFT, ms", ylim=(0, None),
                title="Arrivals do not wait: the tail grows first")  # fmt: skip
         ax.legend(fontsize=8, loc="upper left")
         ax.margins(y=0.25)
@@ -99,7 +99,9 @@ def prefix_bars(result: Any, predicted_ttft_ratio: float | None, claimed: float)
             ax.set_xticks([0, 1], ["prompt is new", "shared part cached"])
             ax.set(ylabel="ms", title=f"{'first token' if name == 'ttft_s' else 'whole answer'}: {ratio:.1f}x faster")
             ax.grid(axis="x", visible=False)
-        text = f"claimed: {claimed:g}x" + (f"; sized: {predicted_ttft_ratio:.1f}x" if predicted_ttft_ratio else "")
+        text = f"claimed: {claimed:g}x" + (
+            f"; by tokens left to read: {predicted_ttft_ratio:.1f}x" if predicted_ttft_ratio else ""
+        )
         axes[0].text(0.97, 0.93, text, transform=axes[0].transAxes, ha="right", va="top", fontsize=8.5, color=RED)
         axes[1].text(0.97, 0.93, "decoding is not shortened", transform=axes[1].transAxes, ha="right", va="top",
                      fontsize=8.5, color=RED)  # fmt: skip

@@ -71,7 +71,7 @@ def demand_against_fleet(average: float, busy: float, peak: float, trough: float
         ax.axhline(average, color=GREY, linestyle=":", label="mean of the day")
         ax.axhline(stated_fleet, color=RED, linestyle="--", label="the stated fleet at its stated rate")
         note(ax, f"it carries {stated_fleet:,.0f} a minute,\nthe busiest minute brings {peak:,.0f}",
-             (start + busy_hours / 2, stated_fleet), (-30, 26), RED)  # fmt: skip
+             (start + busy_hours / 2, stated_fleet), (-40, -46), RED)  # fmt: skip
         ax.set(xlim=(0, 24), ylim=(0, peak * 1.15), xlabel="hour of the day", ylabel="requests per minute",
                title="The stated fleet against a day of traffic")  # fmt: skip
         ax.set_xticks(range(0, 25, 3))
@@ -128,7 +128,7 @@ def tornado_plot(result: Any, unit: str = "thousand dollars a month", scale: flo
         ax.invert_yaxis()
         ends = [row[f"result_at_{end}"] * scale for row in rows for end in ("low", "high")]
         span = max(ends) - min(ends)
-        ax.set(xlim=(max(0, min(ends) - 0.22 * span), max(ends) + 0.22 * span), xlabel=unit,
+        ax.set(xlim=(min(ends) - 0.3 * span, max(ends) + 0.22 * span), xlabel=unit,
                title=f"What moves the cost (base {base:,.0f}): widest first")  # fmt: skip
         ax.grid(axis="y", visible=False)
         return close(figure)

@@ -24,6 +24,7 @@ SETTINGS = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
+    "axes.axisbelow": True,
     "grid.color": LIGHT,
     "grid.linewidth": 0.6,
     "xtick.color": GREY,
