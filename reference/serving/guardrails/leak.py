@@ -19,6 +19,7 @@ from reference.serving.guardrails.types import Finding
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 # What is held back or let go as one: a run without white space, or one character of a script written without it.
+_ONE_CJK = re.compile(f"[{_CJK}]")
 _MAX_TOKEN = 2048
 _TOKEN = re.compile(f"[{_CJK}]|[^\\s{_CJK}]{{1,{_MAX_TOKEN}}}")
 _WORD = re.compile(f"[{_CJK}]|[^\\W_{_CJK}]+")
@@ -140,7 +141,7 @@ class LeakGate:
         else:
             while token := _TOKEN.search(self._buffer, self._read):
                 end = token.end()
-                single = end - token.start() == 1 and token.group()[0] >= "\u3040"
+                single = _ONE_CJK.fullmatch(token.group()) is not None
                 if end == len(self._buffer) and not final and not single and end - token.start() < _MAX_TOKEN:
                     break
                 self._take(token.group(), self._offset + token.start(), self._offset + end)

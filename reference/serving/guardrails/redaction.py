@@ -1,9 +1,9 @@
 """Replace personal data and credentials by placeholders, in a whole text or in a stream, with equal results.
 
 Own composition instead of presidio-analyzer: Presidio finds names and places only with a spaCy model that has to be
-downloaded, takes milliseconds per message, and has no notion of a stream. What remains of it without the model (regexes
-and checksums) is built here on the same libraries it calls, ``phonenumbers`` and ``python-stdnum``. Names, street
-addresses and dates of birth are therefore not found.
+downloaded, and it has no notion of a stream. What remains of it without the model (regexes and checksums) is built here
+on the same kind of libraries, ``phonenumbers`` and ``python-stdnum``. Names, street addresses and dates of birth are
+therefore not found.
 """
 
 import re

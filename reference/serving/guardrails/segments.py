@@ -116,7 +116,7 @@ class _Glue:
 
 
 # Where a segment of interest may start: words without any of these have neither matches nor sticking neighbours. More
-# than needed is harmless here, and plain searches for stems are ten times faster than one regex for all names.
+# than needed is harmless here, and plain searches for stems are much faster than one regex for all names.
 _RISKY_CHARS = re.compile(
     r"[0-9@+]|[^\x20-\x7e\t\n\r]|-----|[(\[{<]\s{0,3}(?:at|@|arroba|dot|\.|punkt|punto)", re.IGNORECASE
 )

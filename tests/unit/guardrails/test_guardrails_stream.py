@@ -62,6 +62,12 @@ def test_a_leak_inside_a_huge_word_is_cut_at_the_same_place(prompt, size):
     assert streamed(chunked(text, size), prompt) == (whole.text, whole.findings, "block")
 
 
+def test_an_emoji_stuck_to_a_leak_is_part_of_its_word_in_every_chunking(prompt):
+    text = "🏽" + prompt
+    whole = GUARD.check_output(text, prompt)
+    assert streamed(chunked(text, 1), prompt) == (whole.text, whole.findings, "block")
+
+
 def test_a_secret_split_at_any_place_never_shows():
     text = "write to ann.lee@mail.example today"
     for cut in range(len(text)):
