@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
@@ -79,6 +82,44 @@ class NoGuards:
     def stream_guard(self, system_prompt: str) -> StreamGuard:
         """An open one."""
         return OpenStreamGuard()
+
+
+class MemoGuards:
+    """Remembers the decisions of guards that depend on the text alone; repeated requests are repeated texts.
+
+    Texts are remembered by digest; only a redacted text is kept as such, and only short ones.
+
+    Args:
+        size: most decisions remembered; the oldest go first.
+    """
+
+    def __init__(self, guards: Guards, size: int = 2048) -> None:
+        self._guards = guards
+        self._size = size
+        self._known: OrderedDict[bytes, Decision | None] = OrderedDict()  # None: allowed as it is
+        self._lock = threading.Lock()
+        self.policy_version = policy_version(guards)
+
+    def check_input(self, text: str) -> Decision:
+        """The guards' decision, from memory if the same text was checked before."""
+        if len(text) > _OFF_LOOP_CHARS:
+            return self._guards.check_input(text)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        with self._lock:
+            if digest in self._known:
+                self._known.move_to_end(digest)
+                return self._known[digest] or OpenDecision(text)
+        decision = self._guards.check_input(text)
+        plain = decision.action == "allow" and not decision.findings
+        with self._lock:
+            self._known[digest] = None if plain else decision
+            if len(self._known) > self._size:
+                self._known.popitem(last=False)
+        return decision
+
+    def stream_guard(self, system_prompt: str) -> StreamGuard:
+        """A new guard for one answer."""
+        return self._guards.stream_guard(system_prompt)
 
 
 def policy_version(guards: Guards) -> str:

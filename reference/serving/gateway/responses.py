@@ -25,6 +25,10 @@ class ClientGone(Exception):
     """The client closed the connection."""
 
 
+# One encoder for all chunks: json.dumps with these arguments would build one per token.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 class StreamAborted(Exception):
     """Ends a response that has begun: the server closes the connection."""
 
@@ -104,7 +108,7 @@ class ChunkWriter:
         chunk: dict[str, Any] = {**self._head, "choices": choices}
         if self._with_usage:
             chunk["usage"] = usage
-        return b"data: " + json.dumps(chunk, ensure_ascii=False, separators=(",", ":")).encode() + b"\n\n"
+        return b"data: " + _encode(chunk).encode() + b"\n\n"
 
 
 async def watch_disconnect(receive: Receive) -> None:

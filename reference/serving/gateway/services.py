@@ -12,7 +12,7 @@ from reference.serving.gateway.breaker import CircuitBreaker, State
 from reference.serving.gateway.context import Summariser
 from reference.serving.gateway.exact_cache import ExactCache
 from reference.serving.gateway.flights import Flights
-from reference.serving.gateway.guard import Guards, NoGuards
+from reference.serving.gateway.guard import Guards, MemoGuards, NoGuards
 from reference.serving.gateway.keys import Authenticator
 from reference.serving.gateway.limits import Limiter
 from reference.serving.gateway.logs import log_event
@@ -67,8 +67,7 @@ def default_guards(settings: Settings) -> Guards:
         return NoGuards()
     from reference.serving.guardrails import Guardrails
 
-    guards: Guards = Guardrails.default()
-    return guards
+    return MemoGuards(Guardrails.default())
 
 
 def load_counter(model_dir: Path | None) -> TokenCounter:

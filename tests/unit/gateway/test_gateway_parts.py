@@ -13,6 +13,7 @@ from reference.serving.gateway.breaker import CircuitBreaker, State
 from reference.serving.gateway.errors import GatewayError, unavailable
 from reference.serving.gateway.exact_cache import Answer, Choice, cache_digest
 from reference.serving.gateway.generation import Generation, NotShared, assemble, events_of
+from reference.serving.gateway.guard import MemoGuards, OpenDecision, OpenStreamGuard
 from reference.serving.gateway.keys import ApiKey, InvalidKeySpec, KeyStore, new_key
 from reference.serving.gateway.settings import Settings, SettingsError
 from reference.serving.gateway.upstream import Delta, Finish, Usage, _Broken, _events, _gauge
@@ -329,3 +330,40 @@ class TestEngineStream:
 @pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1, "1"), (1.01, "2"), (59.5, "60")])
 def test_retry_after_is_rounded_up_to_whole_seconds(seconds, header):
     assert unavailable("x", "y", seconds).all_headers()["retry-after"] == header
+
+
+class CountingGuards:
+    """Blocks BAD, redacts mail, allows the rest; counts what it is asked."""
+
+    policy_version = "counting"
+
+    def __init__(self):
+        self.asked = []
+
+    def check_input(self, text):
+        self.asked.append(text)
+        decision = OpenDecision(text.replace("mail", "[M]"))
+        decision.action = "block" if "BAD" in text else "redact" if "mail" in text else "allow"
+        return decision
+
+    def stream_guard(self, system_prompt):
+        return OpenStreamGuard()
+
+
+class TestMemoGuards:
+    @given(st.lists(st.sampled_from(["BAD", "mail", "fine", "fine ", "a mail"]), max_size=20))
+    def test_a_remembered_decision_is_the_guards_own_and_is_asked_once(self, texts):
+        plain, inner = CountingGuards(), CountingGuards()
+        memo = MemoGuards(inner)
+        for text in texts:
+            mine, own = memo.check_input(text), plain.check_input(text)
+            assert (mine.action, mine.text) == (own.action, own.text)
+        assert sorted(inner.asked) == sorted(set(texts))
+
+    def test_memory_is_bounded_and_long_texts_are_not_kept(self):
+        memo = MemoGuards(CountingGuards(), size=10)
+        for number in range(100):
+            memo.check_input(str(number))
+        memo.check_input("x" * 5000)
+        assert len(memo._known) == 10
+        assert memo.policy_version == "counting"
