@@ -8,7 +8,7 @@ What is quoted or spoken about ("what does 'ignore previous instructions' do?") 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 
 from reference.serving.guardrails.encodings import hidden_texts
@@ -179,9 +179,9 @@ def _apply_rules(text: str, words: Sequence[Word]) -> list[Finding]:
     for i, word in enumerate(words):
         if not word.means & _ANY_START:
             continue
-        for rule in _RULES:
+        for rule in _rules_from(word.means):
             known = best.get(rule.name)
-            if not word.means & rule.steps[0] or (known and known.score >= rule.score):
+            if known and known.score >= rule.score:
                 continue
             matched = _match(rule, words, i)
             if not matched:
@@ -190,6 +190,11 @@ def _apply_rules(text: str, words: Sequence[Word]) -> list[Finding]:
             if known is None or score > known.score:
                 best[rule.name] = _whole(rule.name, matched, round(score, 3))
     return list(best.values())
+
+
+@lru_cache(maxsize=4096)
+def _rules_from(means: int) -> tuple[_Rule, ...]:
+    return tuple(rule for rule in _RULES if means & rule.steps[0])
 
 
 def _match(rule: _Rule, words: Sequence[Word], first: int) -> list[Word]:
