@@ -57,13 +57,15 @@ def pip_setting(name: str) -> str:
     """What this machine's pip is configured with (a company's mirror, a folder of wheels); uv reads none of it."""
     if value := os.environ.get("PIP_" + name.replace("-", "_").upper()):
         return value
-    done = subprocess.run([sys.executable, "-m", "pip", "config", "get", f"global.{name}"], capture_output=True, text=True)
+    command = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
+    done = subprocess.run(command, capture_output=True, text=True)
     return done.stdout.strip().strip("'\"") if done.returncode == 0 else ""
 
 
 def uv_environment() -> dict[str, str]:
     env = dict(os.environ)
-    for theirs, ours in (("find-links", "UV_FIND_LINKS"), ("index-url", "UV_DEFAULT_INDEX"), ("cert", "SSL_CERT_FILE")):
+    names = {"find-links": "UV_FIND_LINKS", "index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+    for theirs, ours in names.items():
         if ours not in env and (value := pip_setting(theirs)):
             env[ours] = value
     env["VIRTUAL_ENV"] = str(VENV)
@@ -78,7 +80,9 @@ def check_python(variant: str) -> str:
         )
     free = shutil.disk_usage(ROOT).free / 1e9
     if not PYTHON.exists() and free < NEED_GB[variant]:
-        raise StepFailed(f"{free:.1f} GB free on the disk of {ROOT}; {NEED_GB[variant]:.0f} GB needed", "free some space")
+        raise StepFailed(
+            f"{free:.1f} GB free on the disk of {ROOT}; {NEED_GB[variant]:.0f} GB needed", "free some space"
+        )
     return f"Python {sys.version.split()[0]}, vLLM build: {variant}, {free:.0f} GB free"
 
 
@@ -102,7 +106,8 @@ def install_uv(settings: dict) -> str:
 
 def install_packages(variant: str, extras: list[str], settings: dict) -> str:
     env = uv_environment()
-    args = [str(VENV / "bin" / "uv"), "pip", "install", "-c", "constraints.txt", "-e", f".[{','.join([variant, *extras])}]"]
+    wanted = f".[{','.join([variant, *extras])}]"
+    args = [str(VENV / "bin" / "uv"), "pip", "install", "-c", "constraints.txt", "-e", wanted]
     if variant == "cpu" and not env.get("UV_FIND_LINKS"):
         args += ["--torch-backend", "cpu"]
     mend = ("a time-out: run the same command again, finished downloads are kept; "
@@ -119,7 +124,8 @@ def mend_vllm() -> str:
 
 
 def unpack_model() -> str:
-    return call([str(PYTHON), "-m", "reference.serving.models"], "run `workbook doctor`; WORKBOOK_CACHE moves the cache").strip()
+    mend = "run `workbook doctor`; WORKBOOK_CACHE moves the cache"
+    return call([str(PYTHON), "-m", "reference.serving.models"], mend).strip()
 
 
 def main() -> int:
@@ -146,7 +152,9 @@ def main() -> int:
         try:
             outcome = step()
         except StepFailed as failure:
-            print(f"\nset-up stopped at step {number} ({name}).\n  why: {failure}\n  do:  {failure.mend}", file=sys.stderr)
+            print(
+                f"\nset-up stopped at step {number} ({name}).\n  why: {failure}\n  do:  {failure.mend}", file=sys.stderr
+            )
             return 1
         print(f"      {outcome} ({time.monotonic() - start:.1f} s)", flush=True)
     if given.stamp:
