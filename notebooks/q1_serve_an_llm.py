@@ -247,7 +247,7 @@ print(f"{engine.model}, up to {engine.max_model_len:,} tokens, on {machine_text(
 from reference.serving.load import calibrate_client, closed_loop, mark_void, open_loop
 
 ruler = calibrate_client(
-    [1, max(held_out_concurrencies)], ttft_ms=100, itl_ms=20, prompt_tokens=prompt_tokens, output_tokens=output_tokens
+    [1, max(held_out_concurrencies)], ttft_ms=50, itl_ms=10, prompt_tokens=prompt_tokens, output_tokens=output_tokens
 )
 ruler.to_dataframe()[
     ["concurrency", "n", "ttft_error_p50_ms", "ttft_error_mean_ms", "tpot_error_p50_ms", "stub_ttft_late_ms"]
@@ -353,7 +353,9 @@ pd.DataFrame(
 # %%
 from reference.serving.experiments.prefix_cache import measure_prefix_cache
 
-prefix = measure_prefix_cache(engine, shared_words=prefix_words, output_tokens=output_tokens, trials=prefix_trials)
+prefix = measure_prefix_cache(
+    engine, shared_words=prefix_words, output_tokens=output_tokens, trials=prefix_trials, warm_requests=2
+)
 record(
     "prefix_ttft_ratio",
     prefix.ttft_ratio,

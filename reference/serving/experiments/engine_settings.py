@@ -95,7 +95,7 @@ def compare_draft(repeats: int) -> list[dict[str, Any]]:
     config = {"method": "draft_model", "model": draft, "num_speculative_tokens": 4, "max_model_len": 1024}
     rows = []
     for label, options in (("off", {}), ("draft model", {"speculative_config": config})):
-        rows += list(_speculation_rows(label, options, target, {"free text": FREE}, (1, 8), 24, repeats))
+        rows += list(_speculation_rows(label, options, target, {"free text": FREE}, (1, 8), 16, repeats))
     return rows
 
 
@@ -125,13 +125,13 @@ def compare_chunked(repeats: int) -> list[dict[str, Any]]:
             worst, usual, arrival = [], [], []
             for _ in range(repeats + 1):  # the first is a warm-up
                 core.add_request("stream", list(range(1000, 1016)),
-                                 SamplingParams(max_tokens=40, temperature=0, ignore_eos=True))  # fmt: skip
+                                 SamplingParams(max_tokens=24, temperature=0, ignore_eos=True))  # fmt: skip
                 gaps, steps, long_first = [], 0, 0.0
                 began = arrived = time.perf_counter()
                 while core.has_unfinished_requests():
                     if steps == 10:
                         arrived = time.perf_counter()
-                        core.add_request("long", [(i % 3000) + 1000 for i in range(800)],
+                        core.add_request("long", [(i % 3000) + 1000 for i in range(600)],
                                          SamplingParams(max_tokens=1, temperature=0, ignore_eos=True))  # fmt: skip
                     outputs, now = core.step(), time.perf_counter()
                     gaps.append(now - began)
@@ -153,16 +153,17 @@ def compare_priority(repeats: int) -> list[dict[str, Any]]:
     from reference.serving.in_process import in_process_llm
 
     rows = []
-    for policy in ("fcfs", "priority"):
-        with in_process_llm(max_model_len=512, max_num_seqs=2, scheduling_policy=policy) as llm:
-            core = llm.llm_engine
+    # One engine for both: under this policy requests of equal priority are served first come, first served.
+    with in_process_llm(max_model_len=512, max_num_seqs=2, scheduling_policy="priority") as llm:
+        core = llm.llm_engine
+        for policy, bulk_priority in (("fcfs", 0), ("priority", 10)):
             waits, others = [], []
             for _ in range(repeats):
                 sampling = SamplingParams(max_tokens=8, temperature=0, ignore_eos=True)
                 begin, finished = time.perf_counter(), {}
                 for number in range(16):
                     prompt = list(range(1000 + number, 1016 + number))
-                    core.add_request(f"bulk{number}", prompt, sampling, priority=10 if policy == "priority" else 0)
+                    core.add_request(f"bulk{number}", prompt, sampling, priority=bulk_priority)
                 core.add_request("urgent", list(range(2000, 2016)), sampling, priority=0)
                 while core.has_unfinished_requests():
                     for output in core.step():
