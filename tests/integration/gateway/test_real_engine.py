@@ -126,7 +126,7 @@ def test_a_session_stays_within_the_budget_of_the_real_model(engine):
         settings = engine_settings(engine, redis_url=redis_server.url, token_budget=200, summary_tokens=32)
         with run_in_thread(settings) as gateway:
             client = gateway.client(timeout=120)
-            for number in range(4):
+            for number in range(8):
                 answer = client.chat.completions.create(
                     model=engine.model,
                     messages=ask(f"Tell me one fact about the number {number} and why people like it."),
