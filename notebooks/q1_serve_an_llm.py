@@ -247,7 +247,11 @@ print(f"{engine.model}, up to {engine.max_model_len:,} tokens, on {machine_text(
 from reference.serving.load import calibrate_client, closed_loop, mark_void, open_loop
 
 ruler = calibrate_client(
-    [1, max(held_out_concurrencies)], ttft_ms=50, itl_ms=10, prompt_tokens=prompt_tokens, output_tokens=output_tokens
+    [1, max(fit_concurrencies + held_out_concurrencies)],
+    ttft_ms=50,
+    itl_ms=10,
+    prompt_tokens=prompt_tokens,
+    output_tokens=output_tokens,
 )
 ruler.to_dataframe()[
     ["concurrency", "n", "ttft_error_p50_ms", "ttft_error_mean_ms", "tpot_error_p50_ms", "stub_ttft_late_ms"]
