@@ -99,11 +99,12 @@ def prefix_bars(result: Any, predicted_ttft_ratio: float | None, claimed: float)
             ax.set_xticks([0, 1], ["prompt is new", "shared part cached"])
             ax.set(ylabel="ms", title=f"{'first token' if name == 'ttft_s' else 'whole answer'}: {ratio:.1f}x faster")
             ax.grid(axis="x", visible=False)
+            ax.margins(y=0.22)  # room for the note above the bars
         text = f"claimed: {claimed:g}x" + (
             f"; by tokens left to read: {predicted_ttft_ratio:.1f}x" if predicted_ttft_ratio else ""
         )
-        axes[0].text(0.97, 0.93, text, transform=axes[0].transAxes, ha="right", va="top", fontsize=8.5, color=RED)
-        axes[1].text(0.97, 0.93, "decoding is not shortened", transform=axes[1].transAxes, ha="right", va="top",
+        axes[0].text(0.97, 0.97, text, transform=axes[0].transAxes, ha="right", va="top", fontsize=8.5, color=RED)
+        axes[1].text(0.97, 0.97, "decoding is not shortened", transform=axes[1].transAxes, ha="right", va="top",
                      fontsize=8.5, color=RED)  # fmt: skip
         return close(figure)
 
