@@ -1,0 +1,53 @@
+"""Pipelines compared on one question set."""
+
+from __future__ import annotations
+
+import pytest
+
+from reference.rag.evaluation.ablation import compare
+
+QUERIES = {f"q{i}": f"text {i}" for i in range(40)}
+RELEVANT = {q: {f"{q}-answer"} for q in QUERIES}
+NUMBER = {text: q for q, text in QUERIES.items()}
+
+
+def right(text):
+    return [f"{NUMBER[text]}-answer", "x"]
+
+
+def second(text):
+    return ["x", f"{NUMBER[text]}-answer"]
+
+
+def test_the_better_pipeline_scores_higher_and_its_gain_is_the_difference():
+    rows = compare({"second": second, "right": right}, QUERIES, RELEVANT)
+    assert [r.name for r in rows] == ["second", "right"]
+    assert rows[0].gain is None
+    assert rows[1].metrics["nDCG@10"].mean == 1
+    assert rows[1].gain.mean == pytest.approx(1 - rows[0].metrics["nDCG@10"].mean)
+    assert rows[1].gain.low > 0
+    assert rows[0].metrics["Success@1"].mean == 0
+    assert rows[0].metrics["R@20"].mean == 1
+
+
+def test_warming_up_does_not_count_and_every_question_is_asked_once():
+    asked = []
+    compare({"one": lambda text: asked.append(text) or []}, QUERIES, RELEVANT, warm_up=2)
+    assert len(asked) == len(QUERIES) + 2
+    assert set(asked) == set(QUERIES.values())
+
+
+def test_questions_without_a_known_answer_are_refused():
+    with pytest.raises(ValueError, match="must be the same"):
+        compare({"one": right}, QUERIES, {"q0": {"x"}})
+    with pytest.raises(ValueError, match="must be the same"):
+        compare({"one": right}, {}, {})
+
+
+def test_a_row_survives_json():
+    import json
+
+    row = compare({"right": right}, QUERIES, RELEVANT)[0]
+    again = json.loads(json.dumps(row.to_dict()))
+    assert again["metrics"]["RR@10"] == [1, 1, 1]
+    assert again["n"] == 40
