@@ -1,0 +1,1 @@
+"""Texts to vectors: MiniLM on torch or onnxruntime, token vectors, their quantisation."""
