@@ -93,6 +93,7 @@ _ASSUMPTIONS: dict[int, Callable[[], Any]] = {}
 # Where the claims of each question live, in the order in which they are listed; imported when first asked for.
 _MODULES = {
     1: tuple(f"{__package__}.q1.{part}" for part in ("demand", "serving", "caching", "scaling", "cost")),
+    2: tuple(f"{__package__}.q2.{part}" for part in ("corpus", "retrieval", "serving", "quality")),
 }
 
 

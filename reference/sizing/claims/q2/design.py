@@ -1,0 +1,298 @@
+"""Question 2 redesigned: instances and monthly cost of every stage, with fan-out, N+1, and what a cache changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from reference.sizing.bands import checked_fields, what_if
+from reference.sizing.cost import api_cost, monthly_cost, token_price
+from reference.sizing.hardware import NoPrice, StalePrice, accelerator, accelerator_keys
+from reference.sizing.kinds import Cost
+from reference.sizing.memory import Infeasible
+from reference.sizing.roofline import Deployment
+from reference.sizing.throughput import MAX_NUM_SEQS, Unreachable, closed_loop
+from reference.sizing.units import Q, Quantity, magnitude, money, show
+
+from .assumptions import Q2Assumptions
+from .stages import dense_rate, embed_rate, instances, rerank_rate, stage_times
+
+GPUS_PER_INSTANCE = (1, 2, 4, 8)
+
+
+@checked_fields
+@dataclass(frozen=True)
+class StagePlan:
+    """One stage: `rate` per second to carry, `each` per second and instance, what an instance is, and the month's cost.
+
+    `left_when_one_fails`: capacity over load with one instance down; below 1 the queue grows.
+    """
+
+    stage: str
+    machine: str
+    rate: float
+    each: float
+    instances: int
+    monthly: Cost
+    gpus: int = 0
+
+    @property
+    def utilisation(self) -> float:
+        return self.rate / (self.each * self.instances)
+
+    @property
+    def left_when_one_fails(self) -> float:
+        return self.each * (self.instances - 1) / self.rate
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "stage": self.stage,
+            "machine": self.machine,
+            "rate": self.rate,
+            "each": self.each,
+            "instances": self.instances,
+            "gpus": self.gpus,
+            "utilisation": self.utilisation,
+            "left_when_one_fails": self.left_when_one_fails,
+            "monthly_usd": magnitude(self.monthly, "USD"),
+        }
+
+
+@checked_fields
+@dataclass(frozen=True)
+class Plan:
+    """A whole service. `empty_cache_llms`: LLM instances that the load takes while the cache is empty."""
+
+    name: str
+    stages: tuple[StagePlan, ...]
+    cache_share: Annotated[float, "fraction"] = 0.0
+    empty_cache_llms: int = 0
+
+    @property
+    def monthly(self) -> Quantity:
+        return Q(sum(magnitude(stage.monthly, "USD") for stage in self.stages), "USD")
+
+    @property
+    def gpus(self) -> int:
+        return sum(stage.gpus for stage in self.stages)
+
+    def stage(self, name: str) -> StagePlan:
+        """The stage called `name`. Raises KeyError that lists the known ones."""
+        for stage in self.stages:
+            if stage.stage == name:
+                return stage
+        raise KeyError(f"no stage {name!r}; known: {', '.join(stage.stage for stage in self.stages)}")
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{stage.stage} {stage.instances}" for stage in self.stages)
+        return f"{self.name}: {parts}; {self.gpus} GPUs, {money(self.monthly)} a month"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "stages": [stage.to_dict() for stage in self.stages],
+            "gpus": self.gpus,
+            "monthly_usd": magnitude(self.monthly, "USD"),
+            "cache_share": self.cache_share,
+            "empty_cache_llms": self.empty_cache_llms,
+        }
+
+
+@dataclass(frozen=True)
+class Design:
+    """The corrected answer: `plans` from the source's own counts to the leanest, the LLM hardware that was chosen,
+    what an API would charge for the same tokens, and what was tried and why it is out."""
+
+    plans: tuple[Plan, ...]
+    deployment: Deployment
+    in_flight_per_llm: float
+    api: dict[str, Quantity]
+    rejected: tuple[tuple[str, str], ...]
+
+    def plan(self, name: str) -> Plan:
+        """The plan called `name`. Raises KeyError that lists the known ones."""
+        for plan in self.plans:
+            if plan.name == name:
+                return plan
+        raise KeyError(f"no plan {name!r}; known: {', '.join(plan.name for plan in self.plans)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "plans": [plan.to_dict() for plan in self.plans],
+            "llm": self.deployment.name,
+            "in_flight_per_llm": self.in_flight_per_llm,
+            "api_usd": {name: magnitude(cost, "USD") for name, cost in self.api.items()},
+            "rejected": [{"option": name, "why": why} for name, why in self.rejected],
+        }
+
+
+@dataclass(frozen=True)
+class LlmLoad:
+    """One LLM instance at its limit: requests in flight, mean seconds of an answer and of writing the variations."""
+
+    in_flight: float
+    answer_s: float
+    expansion_s: float
+
+    @property
+    def each(self) -> float:
+        """Queries/s of the instance, each an answer and, if there are any, its variations: X = L / W."""
+        return self.in_flight / (self.answer_s + self.expansion_s)
+
+
+def llm_load(a: Q2Assumptions, deployment: Deployment) -> LlmLoad:
+    """The most requests in flight at which the mean query, all stages together, stays within the latency target.
+
+    Both calls of a query run on the same instance and get what the other stages leave of the target. The instructions
+    open every prompt, so their KV is found in the prefix cache. Raises Infeasible if the model does not fit and
+    Unreachable if even a lone query is too slow.
+    """
+    others = sum(mean for name, (mean, _) in stage_times(a).items() if name not in ("expand", "generate"))
+    limit = magnitude(a.latency_target, "s") - others
+    calls = [(a.prompt, a.output)] + ([(a.expansion_prompt, a.expansion_output)] if a.variations else [])
+    held = [
+        Q(min(a.instruction_tokens, magnitude(prompt, "token/request") / 2), "token/request") for prompt, _ in calls
+    ]
+    most = int(min(deployment.memory_plan(a.prompt + a.output).sequences(), MAX_NUM_SEQS))
+
+    def seconds(batch: int) -> list[float]:
+        return [
+            magnitude(closed_loop(deployment, batch, prompt, output, cached).e2e, "s")
+            for (prompt, output), cached in zip(calls, held, strict=True)
+        ]
+
+    if sum(seconds(1)) > limit:
+        raise Unreachable(
+            f"{deployment.name} takes {show(Q(sum(seconds(1)), 's'))} for the LLM calls of a lone query, the other "
+            f"stages leave {show(Q(limit, 's'))}"
+        )
+    low, high = 1, most + 1  # invariant: low is within the limit, high is not or is beyond what memory holds
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if sum(seconds(middle)) <= limit else (low, middle)
+    times = seconds(low)
+    return LlmLoad(low, times[0], times[1] if a.variations else 0.0)
+
+
+def _gpu_price(gpu: str) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StalePrice)  # the price's date stands in the record
+        return magnitude(accelerator(gpu).price().usd_per_gpu_hour, "USD/gpu/h")
+
+
+def _plan(a: Q2Assumptions, stage: str, machine: str, rate: float, each: float, count: int, hourly: float,
+          gpus: int = 0) -> StagePlan:  # fmt: skip
+    return StagePlan(stage, machine, rate, each, count, monthly_cost(Q(count * hourly, "USD/h"), a.hours_per_month),
+                     gpus * count)  # fmt: skip
+
+
+def _encoder(a: Q2Assumptions, stage: str, rate: float, speed: Any) -> StagePlan:
+    """The cheapest card for an encoder stage; `speed(gpu)` is the rate of one."""
+    found = []
+    for gpu in accelerator_keys():
+        try:
+            price = _gpu_price(gpu)
+        except NoPrice:
+            continue
+        count = instances(a, rate, speed(gpu))
+        found.append(_plan(a, stage, accelerator(gpu).name, rate, speed(gpu), count, price, 1))
+    return min(found, key=lambda plan: magnitude(plan.monthly, "USD"))
+
+
+def plan_q2(a: Q2Assumptions, deployment: Deployment, name: str, cache_share: float = 0.0) -> Plan:
+    """All stages with `deployment` as the LLM instance. A semantic-cache hit costs one embedding and nothing else.
+
+    Raises Infeasible, Unreachable or NoPrice where the LLM cannot be had.
+    """
+    misses = a.rate * (1 - cache_share)
+    searches = misses * a.searches_per_query
+    node, hourly = f"{a.node_cores}-core node", magnitude(a.node_price, "USD/h")
+    each = llm_load(a, deployment).each
+    price = _gpu_price(deployment.hardware.key) * deployment.gpus
+    dense, lexical = dense_rate(a), a.lexical_rate * a.node_cores
+    with what_if():
+        stages = (
+            _encoder(a, "embed", a.rate + misses * a.variations, lambda gpu: embed_rate(a, gpu)),
+            _plan(a, "dense", node, searches, dense, instances(a, searches, dense), hourly),
+            _plan(a, "lexical", node, searches, lexical, instances(a, searches, lexical), hourly),
+            _encoder(a, "rerank", misses, lambda gpu: rerank_rate(a, gpu=gpu)),
+            _plan(a, "llm", deployment.name, misses, each, instances(a, misses, each), price, deployment.gpus),
+        )
+    return Plan(name, stages, cache_share, instances(a, a.rate, each))
+
+
+def _as_stated(a: Q2Assumptions, deployment: Deployment) -> Plan:
+    """The source's counts, priced as the same machines; `each` is what its text says one instance does."""
+    node, hourly = f"{a.node_cores}-core node", magnitude(a.node_price, "USD/h")
+    card, card_price = accelerator(a.encoder_gpu).name, _gpu_price(a.encoder_gpu)
+    llm_price = _gpu_price(deployment.hardware.key) * deployment.gpus
+    lexical = a.lexical_rate * a.node_cores
+    stages = (
+        _plan(a, "embed", card, a.rate, float(a.embed_concurrency), a.stated_embedders, card_price, 1),
+        _plan(a, "dense", node, a.rate, a.stated_replica_rate, a.stated_replicas, hourly),
+        _plan(a, "lexical", node, a.rate, lexical, a.stated_lexical_nodes, hourly),
+        _plan(a, "rerank", card, a.rate, float(a.rerank_concurrency), a.stated_rerankers, card_price, 1),
+        _plan(a, "llm", deployment.name, a.rate, a.llm_concurrency / magnitude(a.llm_time, "s"), a.stated_llms,
+              llm_price, deployment.gpus),
+    )  # fmt: skip
+    return Plan("stated", stages)
+
+
+def cheapest_llm(a: Q2Assumptions) -> tuple[Deployment, list[tuple[str, str]]]:
+    """The hardware that answers for the least money within the latency target, and what was rejected and why.
+
+    Raises Unreachable if nothing in the table does.
+    """
+    best: tuple[float, Deployment] | None = None
+    rejected: list[tuple[str, str]] = []
+    for gpu in accelerator_keys():
+        for gpus in GPUS_PER_INSTANCE:
+            for dtype in ("bf16", "fp8"):
+                name = f"{a.llm_model} {dtype} on {gpus} x {accelerator(gpu).name}"
+                try:
+                    deployment = a.deployment(a.llm_model, gpu, gpus, dtype)
+                    each = llm_load(a, deployment).each
+                    cost = instances(a, a.rate, each) * _gpu_price(gpu) * gpus
+                except (Infeasible, Unreachable, NoPrice, ValueError) as error:
+                    rejected.append((name, str(error)))
+                    continue
+                if best is None or cost < best[0]:
+                    best = cost, deployment
+    if best is None:
+        raise Unreachable(
+            f"no hardware in the table answers within {show(a.latency_target)}: allow more time, a shorter output or "
+            f"fewer passages. Tried: {'; '.join(name for name, _ in rejected)}"
+        )
+    return best[1], rejected
+
+
+def corrected_design_q2(
+    a: Q2Assumptions | None = None, api_models: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o")
+) -> Design:
+    """Question 2 sized for its peak. Plans: "stated" (the source's counts), "corrected" (fan-out, N+1), "cached" (plus
+    the stated hit share), "lean" (plus no query expansion).
+
+    Everything in it is computed from the assumptions, the hardware table and the price lists. `api`: a month at the
+    mean rate. Raises Unreachable if no hardware in the table meets the latency target on the mean.
+    """
+    a = a or Q2Assumptions()
+    with what_if():
+        deployment, rejected = cheapest_llm(a)
+        plain = dataclasses.replace(a, variations=0)
+        plans = (
+            _as_stated(a, deployment),
+            plan_q2(a, deployment, "corrected"),
+            plan_q2(a, deployment, "cached", a.stated_cache_share),
+            plan_q2(plain, deployment, "lean", a.stated_cache_share),
+        )
+        mean = a.query_rate * a.average_share
+        api = {}
+        for model in api_models:
+            price = token_price(model)
+            api[model] = api_cost(price, mean, a.prompt, a.output, a.hours_per_month)
+            if a.variations:
+                more = api_cost(price, mean, a.expansion_prompt, a.expansion_output, a.hours_per_month)
+                api[model] = Q(magnitude(api[model], "USD") + magnitude(more, "USD"), "USD")
+        return Design(plans, deployment, llm_load(a, deployment).in_flight, api, tuple(rejected))
