@@ -106,10 +106,12 @@ def test_ties_are_ordered_by_chunk_id():
 
 
 def test_lists_of_one_name_show_the_best_rank_and_both_count():
-    fused = reciprocal_rank_fusion([ranked("dense", [4, 7]), ranked("dense", [7])], k=1)
-    assert numbers(fused) == [7, 4]
-    assert fused[0].ranks == {"dense": 1}
-    assert fused[0].score == pytest.approx(1 / 3 + 1 / 2)
+    lists = [ranked("dense", [4, 7]), ranked("dense", [7])]
+    for given_lists in (lists, lists[::-1]):
+        fused = reciprocal_rank_fusion(given_lists, k=1)
+        assert numbers(fused) == [7, 4]
+        assert fused[0].ranks == {"dense": 1}
+        assert fused[0].score == pytest.approx(1 / 3 + 1 / 2)
 
 
 def test_a_chunk_named_twice_in_one_list_counts_once():

@@ -1,0 +1,19 @@
+"""The query path: from a user's words to the best chunks of the tenants that may be searched."""
+
+from .requests import NoIndexAnswers, SearchError, SearchRequest
+from .searcher import Searcher, source_key
+from .settings import SearchSettings, SearchSettingsError
+from .text import BadQuery, PreparedQuery, prepare_query
+
+__all__ = [
+    "BadQuery",
+    "NoIndexAnswers",
+    "PreparedQuery",
+    "SearchError",
+    "SearchRequest",
+    "SearchSettings",
+    "SearchSettingsError",
+    "Searcher",
+    "prepare_query",
+    "source_key",
+]
