@@ -38,7 +38,7 @@ def test_a_wrong_hash_is_refused_and_names_file_and_both_hashes(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(RagError, match="model.bin"):
+    with pytest.raises(RagError, match=r"model\.bin"):
         minilm_files.check_files(tmp_path, {"model.bin": digest(b"")})
 
 
