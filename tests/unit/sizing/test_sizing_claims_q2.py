@@ -190,7 +190,6 @@ def test_each_plan_is_cheaper_than_the_one_before() -> None:
 
 
 def test_searches_count_the_fan_out_and_cache_hits_only_their_embedding() -> None:
-    a = Q2Assumptions()
     design = designed()
     assert design.plan("corrected").stage("dense").rate == pytest.approx(4000)
     cached = design.plan("cached")
@@ -214,6 +213,14 @@ def test_llm_of_the_design_keeps_the_latency_target_and_no_more_would() -> None:
         )
     ]
     assert sum(more) + others > 2.0
+
+
+def test_llm_of_the_design_holds_no_more_requests_than_its_memory() -> None:
+    a = dataclasses.replace(Q2Assumptions(), latency_target=Q(600, "s"))
+    deployment = a.deployment(a.llm_model, "a10g", 1, "fp8")
+    held = deployment.memory_plan(a.prompt + a.output).sequences()
+    assert 1 < held < 256
+    assert llm_load(a, deployment).in_flight == held
 
 
 def test_cost_of_a_stage_is_instances_times_price_times_hours() -> None:
