@@ -223,7 +223,7 @@ def test_time_of_a_batch_grows_as_stated() -> None:
 
 def test_utilisation_of_a_run_is_that_of_the_analysis() -> None:
     pipeline = Pipeline.of(
-        Stage("a", LOGNORMAL(0.2, 0.9), 30, fan_out=2), Stage("b", CONSTANT(0.4), 12, batching=Batching(4, 1e6, 0.5))
+        Stage("a", LOGNORMAL(0.2, 0.9), 30, fan_out=2), Stage("b", CONSTANT(0.2), 12, batching=Batching(4, 1e6, 0.5))
     )
     found = run(pipeline, 60, 100_000)
     for load in analyse(pipeline, 60):
