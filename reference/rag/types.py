@@ -63,6 +63,7 @@ class Chunk:
         text: the passage as a reader sees it.
         path: trail of titles above the passage; empty for chunkings that do not carry it.
         tokens: length of `embedded_text` in the embedder's tokens, special tokens excluded.
+        sections: (index of a section in `Document.sections`, how many of its tokens are here), for evaluation.
     """
 
     document_id: str
@@ -74,6 +75,7 @@ class Chunk:
     source: str = ""
     collection: str = ""
     tenant: str = PUBLIC
+    sections: tuple[tuple[int, int], ...] = ()
 
     @property
     def embedded_text(self) -> str:

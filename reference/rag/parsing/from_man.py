@@ -36,7 +36,7 @@ _MDOC_INLINE = {
 
 
 def read_man(text: str, name: str) -> tuple[str, Outline]:
-    """`name(section)` with what the NAME section says, and the outline. Unparsable: a page that only includes another."""
+    """`name(section)` with what the NAME section says, and the outline. Unparsable: a mere link to another page."""
     page = _Page()
     lines = _joined(text)
     for line in lines:
