@@ -180,6 +180,13 @@ def test_corrected_design_carries_the_peak_with_one_instance_down() -> None:
     assert stated.stage("rerank").instances == 50
 
 
+def test_own_times_of_the_source_make_the_counts_of_the_claims() -> None:
+    plan = designed().plan("own-times")
+    for stage, id in (("embed", "q2.embedding-20"), ("dense", "q2.survives-a-replica"), ("rerank", "q2.reranker-50"),
+                      ("llm", "q2.llm-100-survive")):  # fmt: skip
+        assert plan.stage(stage).instances == DEFAULT[id].computed
+
+
 def test_each_plan_is_cheaper_than_the_one_before() -> None:
     design = designed()
     costs = [design.plan(name).monthly for name in ("corrected", "cached", "lean")]
@@ -246,7 +253,7 @@ def test_unknown_plan_and_stage_are_named() -> None:
 
 def test_design_of_question_2_has_a_json_form() -> None:
     document = json.loads(json.dumps(designed().to_dict()))
-    assert [plan["name"] for plan in document["plans"]] == ["stated", "corrected", "cached", "lean"]
+    assert [plan["name"] for plan in document["plans"]] == ["stated", "own-times", "corrected", "cached", "lean"]
     assert document["api_usd"]["gpt-4o"] > document["api_usd"]["gpt-4o-mini"] > 0
 
 

@@ -361,6 +361,7 @@ def test_sized_pipeline_of_question_2_runs_below_its_ceiling() -> None:
     pipeline = sized_pipeline(a, cache_share=0.4, skip_rerank=0.3)
     tasks = offered(pipeline, a.rate)
     assert tasks["dense"] == pytest.approx(2400)
+    assert (tasks["cache"], tasks["embed"]) == pytest.approx((1000, 3 * 600))
     assert tasks["rerank"] == pytest.approx(420)
     assert max(load.utilisation for load in analyse(pipeline, a.rate)) <= a.utilisation_ceiling + 1e-9
     found = run(sized_pipeline(a), a.rate, 30_000)

@@ -22,7 +22,7 @@ from reference.sizing.traffic import AZURE_CHAT_OUTPUT, AZURE_CHAT_OUTPUT_MEDIAN
 from reference.sizing.units import Q, Quantity, magnitude
 
 _SOURCE = "the source's answer"
-_MEASURED = "the workbook's first measurements on 2 EPYC cores"
+_MEASURED = "single runs on 2 EPYC cores, to be replaced by a run of your own"
 
 
 def _given(value: Any, why: str) -> Any:
@@ -148,7 +148,8 @@ class Q2Assumptions:
     zipf_high: float = _given(1.2, "assumed steepest popularity")
     precomputed_share: Annotated[float, "fraction"] = _given(0.95, "what 'precomputed' has to mean for the peak")
     hit_at_5: Annotated[float, "fraction"] = _given(
-        0.769, "measured by this project: hybrid with reranking, 974 questions, 12,911 chunks of 894 documents"
+        0.769,
+        "one run: hybrid with late interaction, 974 questions, 12,911 chunks of 894 documents; pass the notebook's",
     )
     candidate_recall: Annotated[float, "fraction"] = _given(0.894, "same set: any of the 20 + 20 candidates")
     stated_relevance: Annotated[float, "fraction"] = _given(0.9, _SOURCE)

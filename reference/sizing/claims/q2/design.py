@@ -17,7 +17,7 @@ from reference.sizing.throughput import MAX_NUM_SEQS, Unreachable, closed_loop
 from reference.sizing.units import Q, Quantity, magnitude, money, show
 
 from .assumptions import Q2Assumptions
-from .stages import dense_rate, embed_rate, instances, rerank_rate, stage_times
+from .stages import by_littles_law, dense_rate, embed_rate, instances, rerank_rate, stage_times
 
 GPUS_PER_INSTANCE = (1, 2, 4, 8)
 
@@ -240,6 +240,28 @@ def _as_stated(a: Q2Assumptions, deployment: Deployment) -> Plan:
     return Plan("stated", stages)
 
 
+def _own_times(a: Q2Assumptions, deployment: Deployment) -> Plan:
+    """The source's own times and concurrencies put through Little's law, with fan-out, ceiling and spares."""
+    node, hourly = f"{a.node_cores}-core node", magnitude(a.node_price, "USD/h")
+    card, card_price = accelerator(a.encoder_gpu).name, _gpu_price(a.encoder_gpu)
+    llm_price = _gpu_price(deployment.hardware.key) * deployment.gpus
+
+    def plan(stage: str, machine: str, rate: float, each: float, price: float, gpus: int = 0) -> StagePlan:
+        return _plan(a, stage, machine, rate, each, instances(a, rate, each), price, gpus)
+
+    embed = by_littles_law(a.embed_concurrency, magnitude(a.embed_time, "s"))
+    rerank = by_littles_law(a.rerank_concurrency, magnitude(a.rerank_time, "s"))
+    llm = by_littles_law(a.llm_concurrency, magnitude(a.llm_time, "s") + a.expansion_time)
+    stages = (
+        plan("embed", card, a.search_rate, embed, card_price, 1),
+        plan("dense", node, a.search_rate, a.stated_replica_rate, hourly),
+        plan("lexical", node, a.search_rate, a.lexical_rate * a.node_cores, hourly),
+        plan("rerank", card, a.rate, rerank, card_price, 1),
+        plan("llm", deployment.name, a.rate, llm, llm_price, deployment.gpus),
+    )
+    return Plan("own-times", stages, 0.0, stages[-1].instances)
+
+
 def cheapest_llm(a: Q2Assumptions) -> tuple[Deployment, list[tuple[str, str]]]:
     """The hardware that answers for the least money within the latency target, and what was rejected and why.
 
@@ -271,8 +293,10 @@ def cheapest_llm(a: Q2Assumptions) -> tuple[Deployment, list[tuple[str, str]]]:
 def corrected_design_q2(
     a: Q2Assumptions | None = None, api_models: tuple[str, ...] = ("gpt-4o-mini", "gpt-4o")
 ) -> Design:
-    """Question 2 sized for its peak. Plans: "stated" (the source's counts), "corrected" (fan-out, N+1), "cached" (plus
-    the stated hit share), "lean" (plus no query expansion).
+    """Question 2 sized for its peak.
+
+    Plans: "stated" (the source's counts), "own-times" (its times and concurrencies through Little's law), "corrected"
+    (what the hardware does, fan-out, N+1), "cached" (plus the stated hit share), "lean" (plus no query expansion).
 
     Everything in it is computed from the assumptions, the hardware table and the price lists. `api`: a month at the
     mean rate. Raises Unreachable if no hardware in the table meets the latency target on the mean.
@@ -283,6 +307,7 @@ def corrected_design_q2(
         plain = dataclasses.replace(a, variations=0)
         plans = (
             _as_stated(a, deployment),
+            _own_times(a, deployment),
             plan_q2(a, deployment, "corrected"),
             plan_q2(a, deployment, "cached", a.stated_cache_share),
             plan_q2(plain, deployment, "lean", a.stated_cache_share),

@@ -53,7 +53,10 @@ def sized_pipeline(a: Q2Assumptions | None = None, cache_share: float = 0.0, ski
             steps.append(stage("cache", "embed", answers=cache_share))
         if a.variations:
             steps.append(stage("expand", "expand"))
-        steps.append(stage("embed", "embed", fan_out=fan_out))
+        # The cache has looked up the user's own wording by its embedding already.
+        left = fan_out - 1 if cache_share else fan_out
+        if left:
+            steps.append(stage("embed", "embed", fan_out=left))
         steps.append((stage("dense", "search", fan_out=fan_out), stage("lexical", "search", fan_out=fan_out)))
         steps.append(stage("rerank", "rerank", share=1 - skip_rerank))
         steps.append(stage("generate", "generate"))
