@@ -59,6 +59,7 @@ class QdrantServerIndex:
         self.dimension, self.embedder = dimension, embedder
         self.hnsw = hnsw or Hnsw()
         self.what = f"collection {collection} on {url}"
+        self._owns_client = client is None
         if client is not None:
             self._client = client
         elif url == ":memory:":
@@ -229,7 +230,9 @@ class QdrantServerIndex:
         """Nothing to do: the server builds its graphs by itself, in the background."""
 
     def close(self) -> None:
-        self._client.close()
+        """Close the connection; a client that was passed in stays open."""
+        if self._owns_client:
+            self._client.close()
 
 
 def _body(error: Any) -> str:
