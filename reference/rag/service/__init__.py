@@ -1,0 +1,1 @@
+"""HTTP service of retrieval (written by helper E, see its modules)."""
