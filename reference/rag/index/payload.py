@@ -32,6 +32,7 @@ def to_payload(chunk: Chunk) -> dict[str, Any]:
         "title": chunk.title,
         "source": chunk.source,
         "collection": chunk.collection,
+        "sections": [list(pair) for pair in chunk.sections],
     }
 
 
@@ -46,6 +47,7 @@ def from_payload(payload: Mapping[str, Any]) -> Chunk:
         source=payload["source"],
         collection=payload["collection"],
         tenant=payload["tenant"],
+        sections=tuple((index, count) for index, count in payload["sections"]),
     )
 
 

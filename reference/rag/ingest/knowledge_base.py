@@ -24,6 +24,14 @@ from reference.rag.lexical.edge_bm25 import EdgeBM25
 from reference.rag.types import Chunk
 
 
+def lexical_folder(folder: Path, manifest: Manifest) -> Path:
+    return folder / f"lexical-{manifest.average_length:g}"
+
+
+def open_lexical(folder: Path, manifest: Manifest) -> EdgeBM25:
+    return EdgeBM25(lexical_folder(folder, manifest), manifest.average_length)
+
+
 class KnowledgeBase:
     """Readers of one index folder. Many processes may read one; a writer (`Ingestion`) has it alone.
 
@@ -60,7 +68,7 @@ class KnowledgeBase:
         try:
             opened.append(store := Store(folder, writable=False))
             opened.append(dense := open_dense_index(folder, manifest.dimension, manifest.embedder, **dense_settings))
-            opened.append(lexical := EdgeBM25(folder / "lexical", manifest.average_length))
+            opened.append(lexical := open_lexical(folder, manifest))
         except BaseException:
             for part in opened:
                 part.close()

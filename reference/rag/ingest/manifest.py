@@ -84,3 +84,25 @@ def write(folder: Path, manifest: Manifest) -> None:
         os.replace(temporary, Path(folder) / NAME)
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+_FIXED = ("embedder", "dimension", "chunker", "token_projection", "token_dimension")
+
+
+def settle(folder: Path, wanted: Manifest) -> Manifest:
+    """The manifest of `folder`: `wanted`, if it has none yet and is empty. ManifestError if the settings differ."""
+    if not (folder / NAME).exists():
+        if others := [path.name for path in folder.iterdir() if not path.name.startswith(".")]:
+            raise ManifestError(
+                f"{folder} has files ({', '.join(sorted(others)[:3])}) but no {NAME}: not an index; name another folder"
+            )
+        write(folder, wanted)
+        return wanted
+    found = read(folder)
+    for name in _FIXED:
+        if getattr(found, name) != getattr(wanted, name):
+            raise ManifestError(
+                f"the index {folder} was built with {name} {getattr(found, name)!r}, not {getattr(wanted, name)!r}; "
+                "use that one, or ingest into another folder"
+            )
+    return found

@@ -20,7 +20,7 @@ from reference.rag.types import Chunk, Document, RagError
 
 NAME = "store.sqlite"
 PENDING, INDEXED, OBSOLETE = 0, 1, 2
-_COLUMNS = "document_id, ordinal, text, path, tokens, title, source, collection, tenant"
+_COLUMNS = "document_id, ordinal, text, path, tokens, title, source, collection, tenant, sections"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS documents (
     tenant TEXT NOT NULL, id TEXT NOT NULL, sha256 TEXT NOT NULL, title TEXT NOT NULL, kind TEXT NOT NULL,
@@ -29,7 +29,7 @@ CREATE TABLE IF NOT EXISTS documents (
 CREATE TABLE IF NOT EXISTS chunks (
     id TEXT PRIMARY KEY, document_id TEXT NOT NULL, ordinal INTEGER NOT NULL, text TEXT NOT NULL, path TEXT NOT NULL,
     tokens INTEGER NOT NULL, title TEXT NOT NULL, source TEXT NOT NULL, collection TEXT NOT NULL, tenant TEXT NOT NULL,
-    terms INTEGER NOT NULL, state INTEGER NOT NULL);
+    sections TEXT NOT NULL, terms INTEGER NOT NULL, state INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS chunks_of_document ON chunks (tenant, document_id);
 CREATE INDEX IF NOT EXISTS unfinished_chunks ON chunks (state) WHERE state != 1;
 CREATE TABLE IF NOT EXISTS token_vectors (
@@ -135,7 +135,8 @@ class Store:
             "SELECT id FROM chunks WHERE tenant = ? AND document_id = ? AND state != ? ORDER BY ordinal",
             (tenant, document_id, OBSOLETE),
         )
-        return StoredDocument(*row, tuple(chunk_id for (chunk_id,) in ids))
+        values: tuple[Any, ...] = (*row, tuple(chunk_id for (chunk_id,) in ids))
+        return StoredDocument(*values)
 
     def document_keys(self) -> list[tuple[str, str]]:
         """(tenant, id) of all documents, in order."""
@@ -206,18 +207,20 @@ class Store:
         old = {
             row[0]: row[1:]
             for row in connection.execute(
-                "SELECT id, state, title, source, collection FROM chunks WHERE tenant = ? AND document_id = ?", key
+                "SELECT id, state, title, source, collection, sections FROM chunks "
+                "WHERE tenant = ? AND document_id = ?",
+                key,
             )
         }
         new = {chunk.id for chunk, _ in chunks}
         rows = []
         for chunk, terms in chunks:
-            kept = old.get(chunk.id) == (INDEXED, chunk.title, chunk.source, chunk.collection)
+            kept = old.get(chunk.id) == (INDEXED, chunk.title, chunk.source, chunk.collection, _pairs(chunk))
             rows.append((chunk.id, *_row(chunk), terms, INDEXED if kept else PENDING))
         connection.executemany(
-            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+            "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
             "title = excluded.title, source = excluded.source, collection = excluded.collection, "
-            "tokens = excluded.tokens, terms = excluded.terms, state = excluded.state",
+            "sections = excluded.sections, tokens = excluded.tokens, terms = excluded.terms, state = excluded.state",
             rows,
         )
         connection.executemany(
@@ -269,9 +272,14 @@ class Store:
 
 def _row(chunk: Chunk) -> tuple[Any, ...]:
     return (chunk.document_id, chunk.ordinal, chunk.text, json.dumps(chunk.path), chunk.tokens, chunk.title,
-            chunk.source, chunk.collection, chunk.tenant)  # fmt: skip
+            chunk.source, chunk.collection, chunk.tenant, _pairs(chunk))  # fmt: skip
+
+
+def _pairs(chunk: Chunk) -> str:
+    return json.dumps(chunk.sections)
 
 
 def _chunk(row: Sequence[Any]) -> Chunk:
-    document_id, ordinal, text, path, tokens, title, source, collection, tenant = row
-    return Chunk(document_id, ordinal, text, tuple(json.loads(path)), tokens, title, source, collection, tenant)
+    document_id, ordinal, text, path, tokens, title, source, collection, tenant, sections = row
+    pairs = tuple((index, count) for index, count in json.loads(sections))
+    return Chunk(document_id, ordinal, text, tuple(json.loads(path)), tokens, title, source, collection, tenant, pairs)
