@@ -1,0 +1,1 @@
+"""What the notebook of question 2 measures."""
