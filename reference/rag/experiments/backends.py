@@ -24,7 +24,7 @@ def compare_backends(texts: Sequence[str], repeats: int = 3) -> list[dict[str, A
     backends = {
         "torch fp32": TorchMiniLM("float32", workers=workers),
         "torch bf16": TorchMiniLM("bfloat16", workers=workers),
-        "onnxruntime fp32": OnnxMiniLM("float32", workers=workers),
+        "onnxruntime fp32": OnnxMiniLM("fp32", workers=workers),
         "onnxruntime int8": OnnxMiniLM("int8", workers=workers),
     }
     vectors = {name: backend.embed(texts) for name, backend in backends.items()}  # warms up as well
