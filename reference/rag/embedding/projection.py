@@ -11,7 +11,6 @@ from reference.rag.types import RagError
 
 TENSOR = "projection"
 TRAINED = Path(__file__).parent.parent / "rerank" / "projection.safetensors"
-PCA = Path(__file__).parent / "pca128.safetensors"
 
 
 @dataclass(frozen=True)
@@ -55,8 +54,8 @@ def read_projection(path: Path) -> Projection:
 
 
 def default_projection() -> Projection:
-    """The trained projection where it is shipped, else the PCA."""
-    return read_projection(TRAINED if TRAINED.exists() else PCA)
+    """The projection that comes with the reranker."""
+    return read_projection(TRAINED)
 
 
 def fit_pca(states: Any, dimension: int = 128) -> Any:
