@@ -36,7 +36,7 @@ from reference.rag.types import Chunk, Document
 WINDOW = 512  # chunks per flush: what a kill can cost, and what the batches of like length are taken from
 READ_BATCH = 50  # documents per transaction of the first pass
 MOST_DRIFT = 0.1  # of the average chunk length, before a run makes the lexical index anew (seconds)
-OPTIMIZE_AFTER = 2000  # chunks written since the last time: fewer are searched without a graph, fast enough
+OPTIMIZE_AFTER = 2000  # chunks written or dropped by `put` and `remove`: fewer need no graph to be searched fast
 
 
 class Ingestion:
@@ -204,7 +204,7 @@ class Ingestion:
             report.tokens += (tokens := sum(chunk.tokens for chunk in window))
             meter.embedded(len(window), tokens)
         self._remove(self.store.removable())
-        self._optimize(least=1 if report.embedded else OPTIMIZE_AFTER)
+        self._optimize(least=0)  # a killed run may have left work, and it costs nothing where there is none
         if self.drift() > MOST_DRIFT:
             self.reweigh()
 
@@ -231,6 +231,7 @@ class Ingestion:
         self.knowledge_base.lexical.delete(chunk_ids)
         self._flush()
         self.store.forget(chunk_ids)
+        self._unoptimized += len(chunk_ids)
 
     def _flush(self) -> None:
         self._dense.flush()
@@ -278,6 +279,7 @@ class Ingestion:
             if self.manifest.ready:
                 self._open_indexes()
                 self._remove(self.store.removable())
+                self._optimize()
             else:
                 self.store.forget(self.store.chunk_ids(OBSOLETE))
         return dropped

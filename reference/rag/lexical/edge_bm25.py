@@ -16,13 +16,17 @@ from reference.rag.lexical.weights import K1, B, weights
 from reference.rag.types import Chunk, Hit, RagError
 
 _VECTOR = "bm25"
+MOST_DELETED = (
+    0.02  # share of deleted chunks that `optimize` leaves in place; the engine's frequencies still count them
+)
 
 
 class EdgeBM25:
     """LexicalIndex in `folder`, made if it does not exist.
 
     `average_length` (terms per chunk) is part of every stored weight, so a folder has one for its life; IndexMismatch
-    if another is asked for. Document frequencies are those of all tenants together.
+    if another is asked for. Document frequencies are those of all tenants together, and of what was
+    deleted since the last `optimize`.
     """
 
     def __init__(self, folder: Path, average_length: float, k1: float = K1, b: float = B) -> None:
@@ -38,6 +42,7 @@ class EdgeBM25:
 
         return edge.EdgeConfig(
             sparse_vectors={_VECTOR: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+            optimizers=edge.EdgeOptimizersConfig(deleted_threshold=MOST_DELETED, vacuum_min_vector_number=1),
             payload_memory=edge.Memory.Cold,
             wal_enabled=False,
         )
