@@ -24,7 +24,7 @@ _LANGUAGES = (
     "|tr|uk|vi|zh"
 )
 _LANGUAGE = rf"(?:{_LANGUAGES})(?:[-_.][a-z]{{2,4}})?(?:\.utf-?8)?"
-_FOREIGN_FOLDER = re.compile(rf"/{_LANGUAGE}/", re.IGNORECASE)
+_FOREIGN_FOLDER = re.compile(rf"/(?:[^/]*\.)?{_LANGUAGE}(?:\.html)?/", re.IGNORECASE)
 _FOREIGN_NAME = re.compile(rf"[._-]{_LANGUAGE}\.(?:html?|pdf|txt)(?:\.gz)?$", re.IGNORECASE)
 
 

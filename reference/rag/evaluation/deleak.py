@@ -11,6 +11,7 @@ from reference.rag.types import Document, Section
 
 _WORD = re.compile(r"\w+")
 GAP = "…"
+_SEAM = 300  # characters of a section's text that may complete what its titles begin
 Phrases = dict[tuple[str, str], list[tuple[str, ...]]]  # by their first two words
 
 
@@ -39,11 +40,15 @@ def deleak(documents: Iterable[Document], questions: Sequence[Question]) -> list
 def _without(document: Document, phrases: Phrases) -> Document:
     title = _title(document.title, phrases) or document.collection or "untitled"
 
-    def path_of(section: Section) -> tuple[str, ...]:
+    def cleaned(section: Section) -> Section:
         below = (_title(heading, phrases) for heading in section.path[1:])
-        return (title, *(heading for heading in below if heading))
+        path, text = (title, *(heading for heading in below if heading)), remove(section.text, phrases)
+        if _found(" > ".join(path) + "\n" + text[:_SEAM], phrases):
+            # Titles and text make a question together: the titles go, all of them.
+            path = (document.collection or "untitled",)
+        return Section(path, text)
 
-    sections = tuple(Section(path_of(section), remove(section.text, phrases)) for section in document.sections)
+    sections = tuple(cleaned(section) for section in document.sections)
     if sections == document.sections:
         return document
     return replace(document, title=title, sections=sections)

@@ -34,6 +34,7 @@ def test_english_documents_are_taken(path):
         "usr/share/man/zh_CN/man1/ls.1.gz",
         "usr/share/doc/a/index.html.ja.utf8",
         "usr/share/doc/a/guide_fr.pdf.gz",
+        "usr/share/doc/apt-doc/guide.fr.html/ch4.html",
     ],
 )
 def test_other_languages_are_not(path):

@@ -133,6 +133,15 @@ def test_deleak_keeps_order_and_number_of_sections_and_leaves_strangers_alone():
     assert clean.id == GUIDE.id
 
 
+def test_a_question_that_titles_and_text_make_together_is_broken_up():
+    page = doc("p", (("About", "How do I start"), "the big machine again " + ANSWER * 3))
+    asking = doc("q", (("Q", "How do I start the big machine?"), ANSWER))
+    questions = faq_questions([page, asking])
+    clean = deleak([page, asking], questions)[0]
+    assert clean.sections[0].path == ("c",)
+    assert clean.sections[0].text == page.sections[0].text
+
+
 def test_relevant_chunks_stay_the_same_sections_after_deleak():
     questions = faq_questions([GUIDE])
     [clean] = deleak([GUIDE], questions)
