@@ -12,7 +12,15 @@ from typing import Any
 
 from benchmarks.common import write
 
-NAMES = ("gateway_overhead", "guardrails_cost", "redis_ops", "load_generators")
+NAMES = (
+    "gateway_overhead",
+    "guardrails_cost",
+    "redis_ops",
+    "load_generators",
+    "rag_embedding",
+    "rag_vectors",
+    "rag_hybrid",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reference.rag.index.edge_shard import EdgeFolder
-from reference.rag.index.payload import check_search, check_vectors, from_payload, to_payload
+from reference.rag.index.payload import IndexFailure, check_search, check_vectors, from_payload, to_payload
 from reference.rag.types import Chunk, Hit
 
 
@@ -103,6 +103,19 @@ class QdrantEdgeIndex:
             ]
         )
         return [[Hit(from_payload(point.payload), point.score) for point in points] for points in found]
+
+    def vectors(self, chunk_ids: Sequence[str]) -> Any:
+        """The stored vectors, float32 [len(chunk_ids), dimension]. Raises IndexFailure if a chunk is not there."""
+        import numpy as np
+
+        found: dict[str, Any] = {}
+        with self._folder.errors():
+            for record in self._folder.shard.retrieve(list(chunk_ids), with_payload=False, with_vector=True):
+                found[str(record.id)] = record.vector
+        if missing := [chunk_id for chunk_id in chunk_ids if chunk_id not in found]:
+            raise IndexFailure(f"{self._folder.what} has no chunk {missing[0]} ({len(missing)} are missing)")
+        rows = [found[chunk_id] for chunk_id in chunk_ids]
+        return np.asarray(rows, dtype=np.float32).reshape(len(rows), self.dimension)
 
     def ids(self) -> set[str]:
         """Ids of all chunks."""

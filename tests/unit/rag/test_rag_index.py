@@ -145,6 +145,17 @@ def test_what_was_flushed_is_there_when_the_folder_is_opened_again(tmp_path: Pat
         reader.count()
 
 
+def test_stored_vectors_can_be_read_back(tmp_path: Path) -> None:
+    index = QdrantEdgeIndex(tmp_path / "dense", D, "e@1")
+    chunks = [chunk(n) for n in range(4)]
+    index.upsert(chunks, vectors(4))
+    assert np.allclose(index.vectors([chunks[2].id, chunks[0].id]), vectors(4)[[2, 0]], atol=1e-6)
+    assert index.vectors([]).shape == (0, D)
+    with pytest.raises(IndexFailure, match=chunk(9).id):
+        index.vectors([chunks[0].id, chunk(9).id])
+    index.close()
+
+
 def test_a_damaged_folder_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "dense"
     QdrantEdgeIndex(folder, D, "e@1").close()
