@@ -19,7 +19,7 @@ FAQ, HEADING = "faq", "heading"
 TUNING, HELD_OUT = "tuning", "held-out"
 
 _NUMBER = re.compile(
-    r"^(?:chapter|section|appendix|part|q(?:uestion)?)?\s*(?:[A-Z]?\d+(?:\.\d+)*|[A-Z])?[.:)]\s+", re.I
+    r"^(?:chapter|section|appendix|part|q(?:uestion)?)?\s*(?:[A-Z]?\d+(?:\.\d+)*|[IVX]+|[A-Z](?:\.\d+)*)?[.:)]\s+", re.I
 )
 _BARE_NUMBER = re.compile(r"^\d+(?:\.\d+)*\s+")
 _FEWEST_WORDS = {FAQ: 4, HEADING: 3}

@@ -52,6 +52,12 @@ def test_headings_that_ask_become_questions_without_their_numbers():
     assert second.text == "What is left to do afterwards?!"
 
 
+@pytest.mark.parametrize("number", ["1.2. ", "III. ", "A. ", "Q: ", "Question 4: ", "2.1 ", "Chapter 3. ", "A.2) "])
+def test_numbers_in_front_of_a_heading_are_no_part_of_the_question(number):
+    [question] = faq_questions([doc("d", (("T", number + "Is this what I want?"), ANSWER))])
+    assert question.text == "Is this what I want?"
+
+
 def test_a_question_asked_twice_in_the_corpus_has_no_one_answer_and_is_left_out():
     other = doc("other", (("Other", "how do I install the SYSTEM?"), ANSWER))
     assert [q.text for q in faq_questions([GUIDE, other])] == ["What is left to do afterwards?!"]
