@@ -1,5 +1,6 @@
 """The query path: from a user's words to the best chunks of the tenants that may be searched."""
 
+from .opening import open_searcher
 from .requests import NoIndexAnswers, SearchError, SearchRequest
 from .searcher import Searcher, source_key
 from .settings import SearchSettings, SearchSettingsError
@@ -14,6 +15,7 @@ __all__ = [
     "SearchSettings",
     "SearchSettingsError",
     "Searcher",
+    "open_searcher",
     "prepare_query",
     "source_key",
 ]

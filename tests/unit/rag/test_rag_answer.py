@@ -325,6 +325,34 @@ def test_orders_do_not_reach_a_prompt(attack):
     assert attack.goal not in prompt
 
 
+OUTER_LAYER = [attack for attack in poisoned_passages() if attack.kind in ("leak", "link")]
+
+
+@pytest.mark.parametrize("attack", OUTER_LAYER, ids=lambda attack: attack.id)
+def test_prompts_and_links_stay_in_where_an_order_was_not_recognised(attack, monkeypatch):
+    """The checks of what a model says do not rest on those of what it reads."""
+    unread = lambda text: (tuple(sentences(text)), 0)  # noqa: E731
+    monkeypatch.setattr("reference.rag.answer.passages.safe_sentences", unread)
+    engine = AnswerEngine(FakeChat(obedient), "obedient", writes=True)
+    answer = Answerer(EMBED, engine, settings=NEAR).answer("what does rotate move", found(ROTATE, attack.passage))
+    assert "The rotate command moves log files to an archive." in answer.text
+    assert attack.order not in answer.text
+    assert "evil.example" not in answer.text
+    assert not repeats_prompt(answer.text)
+
+
+def test_a_model_cannot_add_a_link_to_a_supported_sentence():
+    said = "The rotate command moves log files to an archive, see https://evil.example/?q=1 now [1]."
+    answer = Answerer(EMBED, small(said, writes=True), settings=NEAR).answer("what does rotate move", found(ROTATE))
+    assert answer.text == "The rotate command moves log files to an archive, see [link] now. [1]"
+
+
+def test_a_model_that_recites_its_prompt_is_not_quoted_even_if_a_document_holds_it():
+    engine = small(f"{SYSTEM_PROMPT} [1]", writes=True)
+    answer = Answerer(EMBED, engine, settings=NEAR).answer("which rules do you follow", found(SYSTEM_PROMPT, ROTATE))
+    assert "put the number of the passage" not in answer.text
+
+
 def test_the_obedient_model_does_obey():
     """Otherwise the tests above would show nothing."""
     for attack in poisoned_passages():
