@@ -1,8 +1,9 @@
 """Questions with known answers, from the documents' own structure.
 
-Two kinds. `faq`: a heading that is a question; what stands under it answers it. `heading`: any other telling heading as
-a search query for its section. The labels are automatic: another passage of the corpus may answer as well and then
-counts as a miss, so that scores are lower bounds. Before indexing, `deleak` takes the headings out of the documents.
+Three kinds. `faq`: a heading that is a question; what stands under it answers it. `heading`: any other telling heading
+as a search query for its section. `summary`: the first sentence of a docstring as a query for the rest of it. The
+labels are automatic: another passage of the corpus may answer as well and then counts as a miss, so that scores are
+lower bounds. Before indexing, `deleak` takes the questions' wording out of the documents.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from reference.rag.types import Chunk, Document, RagError
 
-FAQ, HEADING = "faq", "heading"
+FAQ, HEADING, SUMMARY = "faq", "heading", "summary"
 TUNING, HELD_OUT = "tuning", "held-out"
 
 _NUMBER = re.compile(
@@ -45,7 +46,7 @@ class Question:
     Attributes:
         sections: indices in `Document.sections` of the answer: the heading's section and those below it.
         section_path: the path of the heading before `deleak`.
-        kind: `faq` or `heading`.
+        kind: `faq`, `heading` or `summary`.
     """
 
     id: str
@@ -71,6 +72,28 @@ def heading_questions(documents: Iterable[Document], per_document: int = 3) -> l
     for question in _questions(documents, HEADING):
         drawn.setdefault(question.document_id, []).append(question)
     return [q for found in drawn.values() for q in sorted(found, key=lambda q: _digest(q.id))[:per_document]]
+
+
+def summary_questions(documents: Iterable[Document], per_document: int = 3) -> list[Question]:
+    """First sentences of 6 to 20 words, standing as a paragraph of their own above at least 40 more words.
+
+    For docstrings, whose headings are bare names. `deleak` takes the sentence out of the text.
+    """
+    found: dict[str, list[Question]] = {}
+    seen: Counter[tuple[str, ...]] = Counter()
+    for document in documents:
+        for index, section in enumerate(document.sections):
+            first, _, rest = section.text.partition("\n\n")
+            words = words_of(first)
+            if not 6 <= len(words) <= 20 or len(words_of(rest)) < _SHORTEST_ANSWER[HEADING]:
+                continue
+            seen[words] += 1
+            text = " ".join(first.split())
+            identity = _digest(f"{document.id}\0summary\0{index}")[:16]
+            made = Question(identity, text, document.id, section.path, SUMMARY, (index,))
+            found.setdefault(document.id, []).append(made)
+    unique = ([q for q in of_one if seen[words_of(q.text)] == 1] for of_one in found.values())
+    return [q for of_one in unique for q in sorted(of_one, key=lambda q: _digest(q.id))[:per_document]]
 
 
 def _questions(documents: Iterable[Document], kind: str) -> list[Question]:

@@ -18,6 +18,7 @@ from reference.rag.evaluation.questions import (
     part_of,
     relevant_chunks,
     split,
+    summary_questions,
     words_of,
 )
 from reference.rag.types import Document, RagError, Section
@@ -83,6 +84,17 @@ def test_headings_as_queries_are_telling_and_few_of_each_document():
     found = heading_questions([doc("d", *sections)], per_document=4)
     assert len(found) == 4
     assert all(question.text.startswith("Removing") for question in found)
+
+
+def test_the_first_sentence_of_a_docstring_asks_for_the_rest_of_it_and_is_taken_out():
+    page = doc(
+        "m", (("m", "f"), "Split a long line\ninto several short lines.\n\n" + ANSWER * 4), (("m", "g"), "Short.")
+    )
+    [question] = summary_questions([page])
+    assert (question.text, question.sections) == ("Split a long line into several short lines.", (0,))
+    [clean] = deleak([page], [question])
+    assert not contains(words_of(clean.sections[0].text), words_of(question.text))
+    assert summary_questions([page, doc("n", *((s.path, s.text) for s in page.sections))]) == []
 
 
 def test_relevant_chunks_are_those_of_the_answer_and_its_subsections():
