@@ -52,7 +52,7 @@ def candidates(question: str, passages: Sequence[NumberedPassage], embed: Embed,
 
 def best_sentences(found: Sequence[Candidate], least_cosine: float, most: int = 3) -> list[Candidate]:
     """The candidates to quote: those near enough to the question and not far behind the best, in reading order."""
-    if not found or found[0].cosine < least_cosine:
+    if not found:
         return []
     chosen = [one for one in found if one.cosine >= max(least_cosine, found[0].cosine - 0.15)][:most]
     return sorted(chosen, key=lambda one: (one.passage, one.position))
