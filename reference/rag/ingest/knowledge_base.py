@@ -58,6 +58,8 @@ class KnowledgeBase:
         collection was built with another embedder. A Qdrant server that is away now is no error here: `lexical` works,
         and `dense` raises IndexUnavailable until the server is back.
         """
+        from filelock import FileLock
+
         folder = Path(folder)
         dense_settings = {"required": False, **dense_settings}
         manifest = manifests.read(folder)
@@ -66,9 +68,12 @@ class KnowledgeBase:
         lock = FolderLock(folder, exclusive=False)
         opened: list[Any] = []
         try:
-            opened.append(store := Store(folder, writable=False))
-            opened.append(dense := open_dense_index(folder, manifest.dimension, manifest.embedder, **dense_settings))
-            opened.append(lexical := open_lexical(folder, manifest))
+            with FileLock(folder / ".opening.lock"):  # opening tidies what a kill left: one reader after the other
+                opened.append(store := Store(folder, writable=False))
+                opened.append(
+                    dense := open_dense_index(folder, manifest.dimension, manifest.embedder, **dense_settings)
+                )
+                opened.append(lexical := open_lexical(folder, manifest))
         except BaseException:
             for part in opened:
                 part.close()

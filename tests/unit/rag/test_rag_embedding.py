@@ -149,6 +149,7 @@ def test_quantised_unit_vectors_keep_their_direction() -> None:
     values /= np.linalg.norm(values, axis=1, keepdims=True)
     found = dequantise(*quantise(values))
     assert np.min((found * values).sum(axis=1) / np.linalg.norm(found, axis=1)) > 0.9998
+    assert (np.abs(quantise(values)[0]).max(axis=1) >= 126).all()  # all of the codes' range is used
 
 
 def test_vectors_that_cannot_be_quantised_are_refused() -> None:

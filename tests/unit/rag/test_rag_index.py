@@ -136,6 +136,7 @@ def test_what_was_flushed_is_there_when_the_folder_is_opened_again(tmp_path: Pat
     first = QdrantEdgeIndex(tmp_path / "dense", D, "e@1")
     first.upsert([chunk(n) for n in range(5)], vectors(5))
     first.flush()
+    first.close()
     reader, other = QdrantEdgeIndex(tmp_path / "dense", D, "e@1"), QdrantEdgeIndex(tmp_path / "dense", D, "e@1")
     assert reader.count() == other.count() == 5
     for one in (first, reader, other):

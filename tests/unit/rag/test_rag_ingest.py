@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 from rag_ingest_fakes import HashEmbedder, Paragraphs, document, made_documents
 
+from reference.rag.index.qdrant_edge_index import QdrantEdgeIndex
 from reference.rag.ingest import disk
 from reference.rag.ingest import manifest as manifests
 from reference.rag.ingest.disk import DiskFull
 from reference.rag.ingest.folder_lock import FolderInUse
 from reference.rag.ingest.ingestion import Ingestion
-from reference.rag.ingest.knowledge_base import KnowledgeBase
+from reference.rag.ingest.knowledge_base import KnowledgeBase, open_lexical
 from reference.rag.ingest.manifest import ManifestError
 from reference.rag.ingest.progress import Meter, Progress
 from reference.rag.ingest.report import Documents, IngestError
@@ -128,6 +129,29 @@ def test_old_chunks_go_only_after_the_new_ones_can_be_found(tmp_path: Path, monk
         ingestion.put(document("d", "new words"))
     assert seen == [{"old words", "new words"}]
     assert contents(folder) == expected([document("d", "new words")])
+
+
+def test_nothing_is_noted_as_done_before_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of the files at the moment of the note, which is what a kill would leave, has the chunks in both indexes."""
+    folder = tmp_path / "i"
+    ingest(folder, made_documents(3))
+    with Ingestion(folder, HashEmbedder(), Paragraphs(), window=7) as ingestion:
+        noted, noting = [], ingestion.store.mark_indexed
+
+        def watched(chunks, codes) -> None:  # type: ignore[no-untyped-def]
+            copy = tmp_path / f"copy{len(noted)}"
+            shutil.copytree(folder, copy)
+            dense = QdrantEdgeIndex(copy / "dense", 32, "hash@1")
+            lexical = open_lexical(copy, ingestion.manifest)
+            noted.append({chunk.id for chunk in chunks} <= dense.ids() & lexical.ids())
+            dense.close()
+            lexical.close()
+            noting(chunks, codes)
+
+        monkeypatch.setattr(ingestion.store, "mark_indexed", watched)
+        ingestion.run(Documents(made_documents(12)))
+    assert noted
+    assert all(noted)
 
 
 def test_a_new_title_reaches_the_index_though_the_text_is_the_same(tmp_path: Path) -> None:
