@@ -17,6 +17,7 @@ DIMENSION = 384
 NAME = f"{MODEL_ID}@{SHA256['model.safetensors'][:12]}"
 MOST_TOKENS = 512  # positions that the model has
 BATCH_TEXTS = 32
+LEAST_FILLED = 0.75  # of the longest text's length: a shorter text waits for a batch of its kind, padding costs as text
 BATCH_TOKENS = 8192  # of one batch, padding included: bounds its memory
 
 
@@ -148,6 +149,7 @@ def batches(tokenised: Sequence[Sequence[int]]) -> Iterator[tuple[list[int], Any
     while start < len(order):
         longest = len(tokenised[order[start]])
         rows = order[start : start + max(1, min(BATCH_TEXTS, BATCH_TOKENS // longest))]
+        rows = [row for row in rows if len(tokenised[row]) >= LEAST_FILLED * longest]
         start += len(rows)
         ids = np.zeros((len(rows), longest), dtype=np.int64)  # [PAD] is token 0
         mask = np.zeros_like(ids)

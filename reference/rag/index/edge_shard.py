@@ -2,8 +2,8 @@
 
 The shard runs without its write-ahead log: what `flush` has returned for survives a kill, and several processes can
 read one folder (the log would lock it to one). But opening a folder tidies its files, which breaks a process that is
-writing it: whoever opens folders must see to it that a writer is alone (reference/rag/ingest does, with a lock, and keeps
-its own account of what was flushed).
+writing it: whoever opens folders must see to it that a writer is alone. reference/rag/ingest does so with a lock, and
+keeps its own account of what was flushed.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,6 +73,7 @@ class Ingestion:
         self._tokens = token_vectors and hasattr(self.embedder, "embed_with_tokens")
         self._dense_settings = dense_settings
         self._unoptimized = 0
+        self._turn = threading.RLock()  # callers in several threads write one after the other
         self._base: KnowledgeBase | None = None
         self._dense: Any = None
         with disk_errors(self.folder):
@@ -134,7 +136,7 @@ class Ingestion:
         report = IngestReport()
         meter = Meter(progress)
         begun = time.monotonic()
-        with disk_errors(self.folder):
+        with self._turn, disk_errors(self.folder):
             seen = self._read(source, report, meter)
             if prune:
                 report.removed = self._prune(seen)
@@ -251,7 +253,7 @@ class Ingestion:
         Raises IngestError if the document has no text.
         """
         begun = time.monotonic()
-        with disk_errors(self.folder):
+        with self._turn, disk_errors(self.folder):
             chunks = self._chunks(document)
             if not chunks:
                 raise IngestError(f"document {document.id!r} has no text; nothing was changed")
@@ -271,7 +273,7 @@ class Ingestion:
 
         Raises IngestError if the tenant has no such document.
         """
-        with disk_errors(self.folder):
+        with self._turn, disk_errors(self.folder):
             if self.store.document(document_id, tenant) is None:
                 raise IngestError(f"tenant {tenant!r} has no document {document_id!r}")
             with self.store.writing():

@@ -102,6 +102,7 @@ def test_batches_hold_every_text_once_within_the_bound(lengths: list[int]) -> No
     assert sorted(row for rows, _, _ in found for row in rows) == list(range(len(lengths)))
     for rows, ids, mask in found:
         assert ids.size <= BATCH_TOKENS
+        assert mask.sum() >= 0.75 * mask.size  # little padding, however the lengths are mixed
         assert mask.sum(axis=1).tolist() == [lengths[row] for row in rows]
         assert ((ids == 7) == (mask == 1)).all()
 

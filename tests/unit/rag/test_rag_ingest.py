@@ -132,7 +132,7 @@ def test_old_chunks_go_only_after_the_new_ones_can_be_found(tmp_path: Path, monk
 
 
 def test_nothing_is_noted_as_done_before_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A copy of the files at the moment of the note, which is what a kill would leave, has the chunks in both indexes."""
+    """A copy of the files at the moment of the note, which is what a kill leaves, has the chunks in both indexes."""
     folder = tmp_path / "i"
     ingest(folder, made_documents(3))
     with Ingestion(folder, HashEmbedder(), Paragraphs(), window=7) as ingestion:
@@ -193,6 +193,28 @@ def test_single_documents_can_be_put_and_removed(tmp_path: Path) -> None:
         with pytest.raises(IngestError, match="no text"):
             ingestion.put(document("b"))
     assert contents(folder) == expected([document("b", "third story")])
+
+
+def test_threads_may_put_remove_and_search_at_the_same_time(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    folder = tmp_path / "i"
+    ingest(folder, made_documents(10))
+    with Ingestion(folder, HashEmbedder(), Paragraphs()) as ingestion, ThreadPoolExecutor(6) as pool:
+
+        def work(number: int) -> None:
+            if number % 3 == 0:
+                ingestion.put(document(f"new{number}", f"news about subject{number}"))
+            elif number % 3 == 1 and number < 10:
+                ingestion.remove(f"d{number}", PUBLIC)
+            else:
+                assert ingestion.knowledge_base.lexical.search(["document2"], 3, [PUBLIC])[0]
+                assert ingestion.knowledge_base.dense.search(HashEmbedder().embed(["x"]), 3, [PUBLIC])[0]
+
+        list(pool.map(work, range(24)))
+    kept = [one for one in made_documents(10) if one.id not in ("d1", "d4", "d7")]
+    fresh = [document(f"new{n}", f"news about subject{n}") for n in range(0, 24, 3)]
+    assert contents(folder) == expected([*kept, *fresh])
 
 
 def test_tenants_keep_documents_of_one_name_apart(tmp_path: Path) -> None:
