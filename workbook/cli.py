@@ -15,7 +15,8 @@ from typer.core import TyperGroup
 
 from workbook.errors import INTERNAL, INTERRUPTED, WorkbookError
 
-COMMANDS = ("doctor", "lab", "run", "claims", "corpus", "ingest", "serve", "stop", "pair")  # in the order of --help
+# In the order of --help.
+COMMANDS = ("doctor", "lab", "run", "claims", "corpus", "ingest", "ask", "serve", "stop", "pair")
 
 
 class Group(TyperGroup):

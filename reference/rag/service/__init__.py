@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from reference.rag.service.access import KeyRing
     from reference.rag.service.app import create_rag_app
     from reference.rag.service.batching import MicroBatcher, StageFeed
+    from reference.rag.service.opening import OpenIndex, open_index
     from reference.rag.service.retriever import GatewayRetriever
-    from reference.rag.service.server import OpenIndex, RunningService, open_index, run_in_thread
+    from reference.rag.service.server import RunningService, run_in_thread
     from reference.rag.service.settings import ServiceSettings
 
 __all__ = [
@@ -33,12 +34,12 @@ _HOMES = {
     "GatewayRetriever": "retriever",
     "KeyRing": "access",
     "MicroBatcher": "batching",
-    "OpenIndex": "server",
+    "OpenIndex": "opening",
     "RunningService": "server",
     "ServiceSettings": "settings",
     "StageFeed": "batching",
     "create_rag_app": "app",
-    "open_index": "server",
+    "open_index": "opening",
     "run_in_thread": "server",
 }
 
