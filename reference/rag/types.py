@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 PUBLIC = "public"  # the tenant of documents that everybody may find
 _NAMESPACE = uuid.UUID("6f0f5b2e-6a0f-5c36-9f4e-7f0f1c0d5a11")
@@ -82,7 +83,7 @@ class Chunk:
         """What the embedder and the lexical index read: the trail of titles, then the passage."""
         return " > ".join(self.path) + "\n" + self.text if self.path else self.text
 
-    @property
+    @cached_property  # a search reads it hundreds of times
     def id(self) -> str:
         """UUID of tenant, document, position and content: writing the same chunk twice changes nothing."""
         digest = hashlib.sha256(self.embedded_text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -37,7 +37,9 @@ class AnswerSettings:
 
     Attributes:
         extractive_above: search confidence from which sentences are quoted without asking a model.
-        least_cosine: of a question with a sentence that may answer it (MiniLM); below it nothing is quoted.
+        least_cosine: of a question with a sentence that may answer it (MiniLM); below it nothing is quoted. On 80 FAQ
+            questions of the tuning half the best sentence was above 0.41 for 90 %, on 25 questions about other subjects
+            never above 0.35. Questions near the documents' subject without an answer in them were not measured.
         sentences: most sentences of an extractive answer.
         passage_tokens: most tokens of passages in a prompt, roughly.
         unsupported: what happens to a written sentence that no passage supports.

@@ -30,7 +30,9 @@ class SearchSettings:
         fusion: `rrf`, or `weighted` (min-max scaled scores).
         rrf_k: constant of reciprocal rank fusion.
         dense_weight, lexical_weight, variant_weight: of the lists; a variant's lists are multiplied by the last.
-        skip_rerank_above: confidence from which the rerank is left out; above 1 it never is.
+        skip_rerank_above: confidence from which the rerank is left out; above 1 it never is. Chosen on the tuning half
+            of the ci sample's FAQ questions (n = 260): from 0.6 on, 30 % of the queries skip it and nDCG@10 does not
+            fall (+0.004, 95 % interval -0.001 to 0.011).
         max_k: most hits a caller may ask for.
         max_words, max_chars: longer queries are cut.
         dense_timeout_s: a vector store that is silent for so long is gone for this query.
@@ -47,7 +49,7 @@ class SearchSettings:
     dense_weight: float = 1.0
     lexical_weight: float = 1.0
     variant_weight: float = 0.5
-    skip_rerank_above: float = 0.95
+    skip_rerank_above: float = 0.6
     max_k: int = 50
     max_words: int = 256
     max_chars: int = 4000
