@@ -3,8 +3,8 @@
 Reranking costs no run of a model over the passages; the query's own token vectors come from the same run that embedded
 it, where the searcher's embedder is a `QueryEmbedder`.
 
-The shipped projection was learnt on headings of two manuals. On held-out pages of those it beats PCA of the same size by 0.07
-nDCG@10; on FAQ questions of other documents (tuning half of the ci sample, n = 260, weight 4) the two are equal
+The shipped projection was learnt on headings of two manuals. On held-out pages of those it beats PCA of its size by
+0.07 nDCG@10; on FAQ questions of other documents (tuning half of the ci sample, n = 260, weight 4) the two are equal
 (-0.006, 95 % interval -0.022 to 0.011), and either beats the fused order by about 0.05.
 """
 
