@@ -8,7 +8,13 @@ their shingles (runs of words), so that white space, hyphens and cut words at th
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from reference.rag.types import Document
+
+if TYPE_CHECKING:
+    from reference.rag.evaluation.questions import Question
 
 _WORDS = re.compile(r"\w+")
 SHARE = 0.5
@@ -31,6 +37,22 @@ def covers(passage: str, section: str, share: float = SHARE, width: int = 5) -> 
         return False
     common = len(found & wanted)
     return common >= share * len(wanted) or common >= share * len(found)
+
+
+def answers_of(questions: Iterable[Question], documents: Iterable[Document]) -> dict[str, tuple[str, str]]:
+    """Question id -> (document id, text of the sections that answer it).
+
+    `documents` are those that are indexed (after `deleak`): sections keep their order there. Raises ValueError for a
+    question whose document is not among them.
+    """
+    by_id = {document.id: document for document in documents}
+    found = {}
+    for question in questions:
+        if question.document_id not in by_id:
+            raise ValueError(f"question {question.id!r}: its document {question.document_id!r} is not in the corpus")
+        sections = by_id[question.document_id].sections
+        found[question.id] = (question.document_id, "\n".join(sections[index].text for index in question.sections))
+    return found
 
 
 def answer_ranks(

@@ -128,6 +128,8 @@ class EngineSpec:
                 "--scheduling-policy", "priority",  # equal priorities are served first come, first served
                 "--generation-config", "vllm",  # sampling defaults of the API, not of the model's folder
                 "--enable-prompt-tokens-details", "--enable-server-load-tracking", "--disable-uvicorn-access-log",
+                # JSON without blanks: a small model that may write white space between fields writes little else.
+                "--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}',
                 ]  # fmt: skip
         if self.device == "cpu":
             # torch.compile's cache does not survive a restart on this build, so compiling costs minutes every time.
