@@ -38,7 +38,7 @@ class Answering:
     """One question on its way to an answer.
 
     Args:
-        give_back: returns the place among the answers in work.
+        give_back: returns the place among the answers in work. Call `abandon` however the request ends.
     """
 
     def __init__(
@@ -107,7 +107,6 @@ class Answering:
             self._gone.set()
             if future is not None:
                 future.cancel()
-            self.abandon()
 
     def abandon(self) -> None:
         """Gives the place back if the answerer's work, which does so at its end, was never begun."""

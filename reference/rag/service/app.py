@@ -136,13 +136,12 @@ async def _search(request: Request) -> Response:
     future = parts.batcher.submit(search_request(parts, key, body, budget_s))
     try:
         async with asyncio.timeout(budget_s + parts.settings.grace_s):
+            # Cancelling the wrapper, as a client that leaves does, takes a waiting search out of the queue.
             found = await until_gone(asyncio.wrap_future(future), request.receive)
     except TimeoutError:
         raise deadline_exceeded() from None
     except ClientGone:
         return _left(parts, info)
-    finally:
-        future.cancel()
     parts.metrics.searched(found.result, found.waited_s)
     info.fields.update(hits=len(found.result.hits), batch=found.batch, degraded=len(found.result.degraded))
     fields = search_fields(found)

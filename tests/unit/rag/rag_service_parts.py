@@ -37,7 +37,7 @@ class QuotingAnswerer:
         self.breaks_off = None
         self.gate = None
         self.closed = threading.Event()
-        self.sentences = None
+        self.told = 0
 
     def stream(self, question, result, budget_s=None):
         self.asked.append((question, budget_s))
@@ -52,6 +52,7 @@ class QuotingAnswerer:
                 answer.citations.append(
                     Citation(number, found.document_id, found.id, found.title, found.path, found.source, found.tenant)
                 )
+                self.told += 1
                 yield one
                 if self.breaks_off:
                     raise self.breaks_off

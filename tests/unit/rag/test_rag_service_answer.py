@@ -130,7 +130,19 @@ def test_a_client_that_leaves_ends_the_answerers_work_at_the_next_sentence(servi
     gate.set()
     assert answerer.closed.wait(10)
     assert wait_until(lambda: service.services.slots._free == 16)
+    assert answerer.told < 3
     assert service.metric("rag_answers_total", tier="extractive") == 0
+
+
+def test_a_client_that_leaves_a_stream_during_the_search_gives_its_place_back(service, answerer):
+    service.dense.gate = gate = blocked()
+    body = {"query": "launch code", "stream": True}
+    with service.client.stream("POST", "/answer", json=body, headers=service.auth()) as reply:
+        assert next(reply.iter_lines()) == "event: stage"
+        assert service.services.slots._free == 15
+    assert wait_until(lambda: service.services.slots._free == 16)
+    gate.set()
+    assert not answerer.asked
 
 
 def test_more_answers_than_may_be_in_work_get_a_429_and_places_come_back(answerer):

@@ -175,11 +175,23 @@ def test_after_a_batch_of_several_the_collector_waits_for_as_many_again(searcher
         searcher.gate.release()
         for future in pair:
             future.result(WAIT)
-        again = [batcher.submit(ask("c")), batcher.submit(ask("d"))]
+        assert searcher.entered.acquire(timeout=WAIT)
+        again = [batcher.submit(ask("c"))]
+        assert not searcher.entered.acquire(timeout=0.1)
+        again.append(batcher.submit(ask("d")))
         searcher.gate.release()
         for future in again:
             future.result(WAIT)
         assert searcher.batches == [["first"], ["a", "b"], ["c", "d"]]
+
+
+def test_after_a_batch_of_one_the_next_lone_request_does_not_wait(searcher):
+    # the clock stands still: a wait for company would never end
+    with MicroBatcher(searcher, most=4, wait_s=1.0, clock=Clock()) as batcher:
+        occupied(searcher, batcher)
+        searcher.gate.release()
+        searcher.gate.release()
+        assert batcher.submit(ask("alone")).result(WAIT).batch == 1
 
 
 def test_a_request_without_words_is_refused_before_it_queues(searcher, batcher):

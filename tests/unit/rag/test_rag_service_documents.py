@@ -8,8 +8,9 @@ from reference.rag.ingest.disk import DiskFull
 from reference.rag.types import RagError
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def service():
+    """One for all: every test has documents of its own."""
     with running() as made:
         yield made
 
@@ -75,10 +76,11 @@ def test_a_tenant_can_neither_replace_nor_delete_anothers_document(service):
     [(b"", "unparsable_document"), (b"%PDF-1.4 cut", "unparsable_document"), (b"\0\1\2\3" * 99, "unparsable_document")],
 )
 def test_what_cannot_be_read_is_refused_and_changes_nothing(service, content, code):
-    put(service, "note.txt", b"walruses swim")
-    error_of(put(service, "note.txt", content), 422, code)
-    assert found(service, "walruses swim") == {"note.txt"}
-    assert service.metric("rag_documents_total", change="put", outcome="refused") == 1
+    put(service, "kept.txt", b"pelicans dive")
+    before = service.metric("rag_documents_total", change="put", outcome="refused")
+    error_of(put(service, "kept.txt", content), 422, code)
+    assert found(service, "pelicans dive") == {"kept.txt"}
+    assert service.metric("rag_documents_total", change="put", outcome="refused") == before + 1
 
 
 def test_a_full_disk_is_a_507(service, monkeypatch):
