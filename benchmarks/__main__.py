@@ -20,6 +20,7 @@ NAMES = (
     "rag_embedding",
     "rag_vectors",
     "rag_hybrid",
+    "rag_peers",
 )
 
 

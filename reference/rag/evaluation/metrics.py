@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-METRICS = ("nDCG@10", "RR@10", "R@20", "Success@1", "Success@5")
+METRICS = ("nDCG@10", "RR@10", "R@20", "Success@1", "Success@5", "Success@20")
 
 
 @dataclass(frozen=True)
@@ -62,33 +62,61 @@ def per_question(
     return values
 
 
-def mean_interval(values: Mapping[str, float], resamples: int = 2000, seed: int = 7) -> Interval:
-    """Mean over questions with its 95 % percentile-bootstrap interval; ValueError for no question."""
+def mean_interval(
+    values: Mapping[str, float],
+    resamples: int = 2000,
+    seed: int = 7,
+    groups: Mapping[str, str] | None = None,
+) -> Interval:
+    """Mean over questions with its 95 % percentile-bootstrap interval; ValueError for no question.
+
+    groups: question -> what it was drawn with, e.g. its document. Questions of one document are alike, so whole
+    documents are resampled then (cluster bootstrap); without, the interval is too narrow for such sets.
+    """
     import numpy as np
 
     if not values:
         raise ValueError("no question: there is nothing to average")
-    data = np.array([values[q] for q in sorted(values)])
-    means = _resampled_means(data, resamples, seed)
+    names = sorted(values)
+    data = np.array([values[q] for q in names])
+    means = _resampled_means(data, resamples, seed, _labels(names, groups))
     return Interval(float(data.mean()), float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)), len(data))
 
 
 def paired_difference(
-    better: Mapping[str, float], base: Mapping[str, float], resamples: int = 2000, seed: int = 7
+    better: Mapping[str, float],
+    base: Mapping[str, float],
+    resamples: int = 2000,
+    seed: int = 7,
+    groups: Mapping[str, str] | None = None,
 ) -> Interval:
     """Mean of better - base over the same questions, with its 95 % interval: zero outside it is a difference."""
     import numpy as np
 
     if set(better) != set(base):
         raise ValueError("paired difference: both systems must answer the same questions")
-    data = np.array([better[q] - base[q] for q in sorted(better)])
-    means = _resampled_means(data, resamples, seed)
+    names = sorted(better)
+    data = np.array([better[q] - base[q] for q in names])
+    means = _resampled_means(data, resamples, seed, _labels(names, groups))
     return Interval(float(data.mean()), float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975)), len(data))
 
 
-def _resampled_means(data: Any, resamples: int, seed: int) -> Any:
-    """Means of `resamples` draws with replacement, shape [resamples]."""
+def _labels(names: Sequence[str], groups: Mapping[str, str] | None) -> list[str] | None:
+    if groups is None:
+        return None
+    if missing := [name for name in names if name not in groups]:
+        raise ValueError(f"question {missing[0]!r} has no group")
+    return [groups[name] for name in names]
+
+
+def _resampled_means(data: Any, resamples: int, seed: int, labels: Sequence[str] | None) -> Any:
+    """Means of `resamples` draws with replacement, of values or of whole groups of them, shape [resamples]."""
     import numpy as np
 
     random = np.random.default_rng(seed)
-    return np.array([data[random.integers(0, len(data), len(data))].mean() for _ in range(resamples)])
+    if labels is None:
+        return np.array([data[random.integers(0, len(data), len(data))].mean() for _ in range(resamples)])
+    _, place = np.unique(np.asarray(labels), return_inverse=True)
+    sums, sizes = np.bincount(place, weights=data), np.bincount(place)
+    drawn = random.integers(0, len(sums), (resamples, len(sums)))
+    return sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)

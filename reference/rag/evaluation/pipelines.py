@@ -11,6 +11,13 @@ from reference.rag.query.searcher import Searcher
 from reference.rag.query.settings import SearchSettings
 from reference.rag.types import PUBLIC, chunk_ids
 
+# What each is compared with.
+BASES = {
+    "dense": "BM25",
+    "hybrid (RRF)": "dense",
+    "hybrid + expansion": "hybrid (RRF)",
+    "hybrid + rerank": "hybrid (RRF)",
+}
 DEPTH = 20  # hits that metrics look at, and candidates of the reranker
 
 

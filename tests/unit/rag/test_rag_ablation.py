@@ -37,6 +37,25 @@ def test_warming_up_does_not_count_and_every_question_is_asked_once():
     assert set(asked) == set(QUERIES.values())
 
 
+def test_a_gain_is_over_the_named_base_and_the_one_before_by_default():
+    pipelines = {"a": second, "b": right, "c": second}
+    rows = {r.name: r for r in compare(pipelines, QUERIES, RELEVANT, bases={"c": "a"})}
+    assert (rows["a"].base, rows["b"].base, rows["c"].base) == ("", "a", "a")
+    assert rows["c"].gain.mean == 0
+    assert rows["b"].gain.mean > 0
+    with pytest.raises(ValueError, match="no pipeline 'z'"):
+        compare(pipelines, QUERIES, RELEVANT, bases={"c": "z"})
+
+
+def test_intervals_know_which_questions_are_alike():
+    groups = {q: str(number // 20) for number, q in enumerate(QUERIES)}
+    half = {"half": lambda text: right(text) if groups[NUMBER[text]] == "0" else []}
+    (alone,), (grouped,) = compare(half, QUERIES, RELEVANT), compare(half, QUERIES, RELEVANT, groups=groups)
+    assert grouped.metrics["nDCG@10"].high - grouped.metrics["nDCG@10"].low > 2 * (
+        alone.metrics["nDCG@10"].high - alone.metrics["nDCG@10"].low
+    )
+
+
 def test_questions_without_a_known_answer_are_refused():
     with pytest.raises(ValueError, match="must be the same"):
         compare({"one": right}, QUERIES, {"q0": {"x"}})

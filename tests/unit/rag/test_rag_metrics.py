@@ -66,6 +66,16 @@ def test_a_paired_difference_is_narrower_than_its_parts_when_questions_are_hard_
         paired_difference(better, {"0": 1.0})
 
 
+def test_questions_of_one_document_count_as_one_draw():
+    values = {f"{document}-{i}": float(document % 2) for document in range(10) for i in range(20)}
+    groups = {question: question.split("-")[0] for question in values}
+    alone, grouped = mean_interval(values), mean_interval(values, groups=groups)
+    assert alone.mean == grouped.mean == 0.5
+    assert grouped.high - grouped.low == pytest.approx((alone.high - alone.low) * math.sqrt(20), rel=0.2)
+    with pytest.raises(ValueError, match="no group"):
+        mean_interval(values, groups={"0-0": "0"})
+
+
 SECTION = " ".join(f"word{i}" for i in range(60))
 
 
