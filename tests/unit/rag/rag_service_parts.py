@@ -13,7 +13,7 @@ from rag_query_fakes import MemoryDense, MemoryLexical, WordEmbedder, chunk
 
 from reference.rag.answer import Answer, CheckedSentence, Citation
 from reference.rag.ingest.report import IngestError
-from reference.rag.query import Searcher
+from reference.rag.query import Searcher, SearchSettings
 from reference.rag.service.access import KeyRing
 from reference.rag.service.app import create_rag_app
 from reference.rag.service.batching import StageFeed
@@ -156,6 +156,8 @@ def memory_searcher(chunks=CHUNKS, **options):
     """A Searcher over in-memory indexes with a stage feed: (searcher, dense, lexical, feed)."""
     embedder, feed = WordEmbedder(), StageFeed()
     dense, lexical = MemoryDense(list(chunks), embedder), MemoryLexical(list(chunks))
+    # A test that holds the dense search back must not race the time-out that would go on without it.
+    options.setdefault("settings", SearchSettings(dense_timeout_s=60.0))
     return Searcher(dense, lexical, embedder, observer=feed, **options), dense, lexical, feed
 
 
