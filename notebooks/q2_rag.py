@@ -22,6 +22,7 @@ variant_documents = 30  # documents on which chunkings are compared (each is emb
 backend_texts = 48  # passages on which embedding backends are compared
 latency_queries = 200
 answers_n = 4  # questions that the language model answers
+quality_questions = 60  # questions whose answers are compared with the known ones
 expansions_n = 3  # questions that the language model rewrites
 simulated_seconds = 30
 
@@ -391,7 +392,11 @@ skipped = searcher.counts["rerank_skipped_confident"] / searcher.counts["queries
 record("stage_ms", {name: 1000 * sorted(s)[len(s) // 2] for name, s in stages.items()}, unit="millisecond",
        evidence=measured_here("Searcher.search", len(texts), "p95 in the plot"))  # fmt: skip
 record("rerank_skipped", skipped, evidence="MEASURED")
-print(f"the rerank was skipped for {skipped:.0%} of the queries, whose first hit was clear already")
+core_hour = magnitude(a.node_price, "USD/h") / a.node_cores
+rerank_price = sum(stages["rerank"]) / len(stages["rerank"]) * 1e6 / 3600 * core_hour
+record("rerank_usd_per_million", rerank_price, unit="USD", evidence="DERIVED")
+print(f"the rerank was skipped for {skipped:.0%} of the queries, whose first hit was clear already; a million reranks cost "
+      f"{rerank_price:.3f} dollars at {core_hour:.2f} dollars per core and hour")  # fmt: skip
 q2_running.stage_times(stages)
 
 # %% [markdown]
@@ -437,6 +442,45 @@ record("answer_tiers", dict(answerer.counts), evidence="MEASURED")
 pd.DataFrame(rows, columns=["question", "answer", "way", "sources", "s", "sentences removed"]).style.hide(axis="index")
 
 # %% [markdown]
+# **How far can answers be trusted?** On held-out questions, without any model: how often is there an answer, does it
+# cite the section that is known to answer, and are questions about something else refused?
+
+# %%
+from reference.rag.evaluation.answers import answer_quality
+
+strangers = [
+    "What is the boiling point of tungsten on Mars?",
+    "Who won the chess championship in Reykjavik?",
+    "How long must sourdough bread rest before baking?",
+    "Which vitamins does a red bell pepper contain?",
+    "When does the night train from Vienna to Venice leave?",
+]
+some = dict(list(queries.items())[:: max(1, len(queries) // quality_questions)])
+known = answers_of([q for q in questions if q.id in some], chosen)
+quality = answer_quality(searcher, Answerer(embedder.embed), some, known, strangers,
+                         {q.id: q.document_id for q in questions})  # fmt: skip
+quality_evidence = measured_here("answer_quality", len(some), "95 % intervals, resampled by document")
+record("answer_support_rate", quality.answered.mean, evidence=quality_evidence)
+record("answer_right_source", quality.right_source.mean, evidence=quality_evidence)
+record("strangers_refused", quality.refused.mean, evidence=measured_here("answer_quality", len(strangers), "one run"))
+pd.DataFrame(
+    [
+        ("answered, every sentence supported by its passage", str(quality.answered), quality.answered.n),
+        ("... and citing the section that answers", str(quality.right_source), quality.right_source.n),
+        ("refused, of questions about something else", f"{quality.refused.mean:.2f}", quality.refused.n),
+        (
+            "ms per answer, median",
+            f"{1000 * sorted(quality.seconds)[len(quality.seconds) // 2]:.0f}",
+            len(quality.seconds),
+        ),
+    ],
+    columns=["", "share", "n"],
+).style.hide(axis="index").set_properties(**{"text-align": "left"})
+
+# %% [markdown]
+# *Supported* is not *right*: a sentence quoted from the wrong passage is perfectly supported. The second row is the one
+# to promise, and it is bounded by retrieval.
+#
 # **A document gives orders.** Retrieved text is data. A poisoned passage is put into the index, and found:
 
 # %%

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,6 +87,9 @@ def _shown(log: Any) -> Iterator[Callable[[Progress], None]]:
     """Progress bars: documents while they are read (their number is not known before), then tokens with time left."""
     from rich import progress as bars
 
+    if not log.is_terminal:  # a log file: a line now and then instead of a bar that nobody sees
+        yield _LineNowAndThen(log)
+        return
     columns = (
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
@@ -93,7 +97,7 @@ def _shown(log: Any) -> Iterator[Callable[[Progress], None]]:
         bars.TimeElapsedColumn(),
         bars.TextColumn("{task.fields[left]}"),
     )
-    with bars.Progress(*columns, console=log, transient=not log.is_terminal) as shown:
+    with bars.Progress(*columns, console=log) as shown:
         reading = shown.add_task("reading", total=None, amount="", left="")
         embedding = shown.add_task("embedding", total=None, amount="", left="", visible=False)
 
@@ -109,6 +113,29 @@ def _shown(log: Any) -> Iterator[Callable[[Progress], None]]:
             shown.update(embedding, visible=True, total=total, completed=done, amount=amount, left=left)
 
         yield listener
+
+
+class _LineNowAndThen:
+    """Progress as lines of text, at most one every `every_s` seconds."""
+
+    def __init__(self, log: Any, every_s: float = 15.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log, self._every, self._clock = log, every_s, clock
+        self._next = clock() + every_s
+
+    def __call__(self, now: Progress) -> None:
+        from workbook import console
+
+        if self._clock() < self._next:
+            return
+        self._next = self._clock() + self._every
+        if now.phase == "read":
+            console.say(self._log, f"{now.documents} documents read")
+            return
+        left = "" if now.seconds_left is None else f", {_duration(now.seconds_left)} left"
+        console.say(
+            self._log,
+            f"{now.chunks_done} of {now.chunks_total} chunks embedded, {now.tokens_per_second:.0f} tokens/s{left}",
+        )
 
 
 def _duration(seconds: float) -> str:
