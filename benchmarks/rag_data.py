@@ -70,7 +70,8 @@ def _largest() -> tuple[list[Chunk], Any, str]:
     if best[0] < 100:
         raise RagError("the benchmarks take their passages from a local index; make one: workbook ingest --corpus full")
     with KnowledgeBase.open(index_folder(best[1]), url="") as base:
-        chunks = list(base.store.all_chunks())
+        there = base.dense.ids()  # type: ignore[attr-defined]
+        chunks = [chunk for chunk in base.store.all_chunks() if chunk.id in there]  # an ingestion may be under way
         return chunks, base.dense.vectors([chunk.id for chunk in chunks]), best[1]  # type: ignore[attr-defined]
 
 
