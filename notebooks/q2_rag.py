@@ -87,7 +87,8 @@ q2_sizing.vector_memory_stack(a.stated_chunks, stored / a.stated_chunks)
 # ### 2.2 Every figure of the usual answer, checked
 #
 # The ledger recomputes each figure, also those that are only implied. One slip recurs: *concurrency taken for
-# throughput*. Fifty requests in flight that take 20 ms each are not 50 per second but 2,500; the answer buys twenty
+# throughput*. (Recall and search times are assumptions here, from earlier single runs; section 4 measures its own.)
+# Fifty requests in flight that take 20 ms each are not 50 per second but 2,500; the answer buys twenty
 # GPUs for that, and forgets what expansion multiplies.
 
 # %%
