@@ -63,8 +63,8 @@ def relevance(a: Q2Assumptions, stated: float) -> Outcome:
     return reaches(
         a.stated_relevance,
         a.hit_at_5,
-        f"with the recall given as an assumption the answer is among the top {a.top_k} in {a.hit_at_5:.1%} of the questions and "
-        f"among the candidates in {a.candidate_recall:.1%}, which no reranker can exceed",
+        f"with the recall given as an assumption, the answer is among the top {a.top_k} in {a.hit_at_5:.1%} of the "
+        f"questions and among the candidates in {a.candidate_recall:.1%}, which no reranker can exceed",
     )
 
 
