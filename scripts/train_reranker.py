@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from reference.rag.embedding.minilm import NAME, batches, content_tokens
+from reference.rag.embedding.minilm import NAME, content_tokens
 from reference.rag.embedding.projection import fit_pca
 from reference.rag.embedding.quantisation import quantise
+from reference.rag.embedding.sentence_encoder import batches
 from reference.rag.parsing.entry import parse
 from reference.rag.rerank.blend import blended_order, scaled
 from reference.rag.rerank.maxsim import maxsim

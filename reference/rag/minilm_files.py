@@ -49,8 +49,8 @@ def minilm_folder() -> Path:
     return folder
 
 
-def check_files(folder: Path, expected: dict[str, str]) -> None:
-    """RagError unless every named file of `folder` has its sha256."""
+def check_files(folder: Path, expected: dict[str, str], mend: str = _MEND) -> None:
+    """RagError unless every named file of `folder` has its sha256; `mend` is what its message advises."""
     memory = _memory()
     known = _read(memory)
     changed = False
@@ -59,13 +59,13 @@ def check_files(folder: Path, expected: dict[str, str]) -> None:
         try:
             status = path.stat()
         except OSError as error:
-            raise RagError(f"{path} cannot be read ({error.strerror}); {_MEND}") from error
+            raise RagError(f"{path} cannot be read ({error.strerror}); {mend}") from error
         passed = [pinned, status.st_size, status.st_mtime_ns, status.st_ino]
         if known.get(str(path)) == passed:
             continue
         found = sha256_of(path)
         if found != pinned:
-            raise RagError(f"{path} has sha256 {found}, not the pinned {pinned}: refusing to load it; {_MEND}")
+            raise RagError(f"{path} has sha256 {found}, not the pinned {pinned}: refusing to load it; {mend}")
         known[str(path)] = passed
         changed = True
     if changed and memory is not None:

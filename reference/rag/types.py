@@ -31,7 +31,7 @@ class Document:
     Attributes:
         id: stable name of the document within its tenant, e.g. `debian-faq/html/ch-basics.html`; a new version of the
             same file keeps it.
-        kind: html, pdf, markdown, text or man.
+        kind: html, pdf, markdown, text, man or pod.
         source: where a reader finds it: a path or URL.
         sections: in reading order; text before the first heading has the path (title,).
         sha256: hex digest of the raw bytes; ingestion skips what has not changed.

@@ -24,9 +24,14 @@ def command(
     name: Annotated[str | None, typer.Option("--name", help="Of the index [default: the corpus, or `mine`].")] = None,
     tenant: Annotated[str | None, typer.Option("--tenant", help="Who may find the documents [default: all].")] = None,
     prune: Annotated[bool, typer.Option("--prune", help="Drop what the source no longer has.")] = False,
+    embedder: Annotated[
+        str | None, typer.Option("--embedder", help="minilm or mpnet [default: the index's, else minilm].")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Parse, embed and index documents. Interrupted or killed, the same command goes on where it stopped."""
+    from reference.rag.embedding.choice import EMBEDDERS
+    from reference.rag.ingest.defaults import embedder_of
     from reference.rag.ingest.folders import index_folder
     from reference.rag.ingest.ingestion import Ingestion
     from workbook import console
@@ -38,16 +43,19 @@ def command(
         raise UsageError(f"there is no corpus {corpus!r}", "there are: ci, full")
     if corpus is not None and tenant is not None:
         raise UsageError("--tenant goes with a PATH: the corpora are for all", "leave --tenant out")
+    if embedder not in (None, *EMBEDDERS):
+        raise UsageError(f"there is no embedder {embedder!r}", f"there are: {', '.join(EMBEDDERS)}")
     name = name or corpus or "mine"
     folder = index_folder(name)
     log = console.stderr() if json else console.stdout()
     source, origin = _source(where, corpus, tenant, log)
-    with Ingestion(folder) as ingestion:
+    with Ingestion(folder, embedder_of(folder, embedder)) as ingestion:
         with _shown(log) as listener:
             report = ingestion.run(source, progress=listener, prune=prune)
         counts = ingestion.store.counts()
+        embedder = ingestion.manifest.embedder
     if json:
-        console.emit_json("ingest", _record(name, folder, origin, report, counts))
+        console.emit_json("ingest", _record(name, folder, embedder, origin, report, counts))
         return
     for file, reason in report.problems[:10]:
         console.say(log, f"skipped {file}: {reason}")
@@ -150,12 +158,15 @@ def _speed(report: IngestReport) -> str:
     return f" in {_duration(report.embed_seconds)} ({report.tokens / report.embed_seconds:.0f} tokens/s)"
 
 
-def _record(name: str, folder: Path, origin: str, report: IngestReport, counts: dict[str, int]) -> dict[str, Any]:
+def _record(
+    name: str, folder: Path, embedder: str, origin: str, report: IngestReport, counts: dict[str, int]
+) -> dict[str, Any]:
     rate = report.tokens / report.embed_seconds if report.embedded and report.embed_seconds > 0 else None
     return {
         "index": {
             "name": name,
             "folder": str(folder),
+            "embedder": embedder,
             "documents": counts["documents"],
             "chunks": counts["chunks"],
             "tokens": counts["tokens"],

@@ -1,1 +1,1 @@
-"""Texts to vectors: MiniLM on torch or onnxruntime, token vectors, their quantisation."""
+"""Texts to vectors: MiniLM on torch or onnxruntime, MPNet on torch, token vectors, their quantisation."""

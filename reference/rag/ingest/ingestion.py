@@ -23,6 +23,7 @@ from typing import Any
 from reference.rag.embedding.quantisation import quantise
 from reference.rag.index.factory import open_dense_index
 from reference.rag.ingest import manifest as manifests
+from reference.rag.ingest.defaults import chunker_for, embedder_of, storable
 from reference.rag.ingest.disk import check_space, disk_errors
 from reference.rag.ingest.folder_lock import FolderLock
 from reference.rag.ingest.knowledge_base import KnowledgeBase, lexical_folder, open_lexical
@@ -45,8 +46,9 @@ class Ingestion:
 
     Args:
         folder: of the index.
-        embedder: an Embedder; where it also makes token vectors they are stored (`token_vectors=False`: not).
-        chunker: has `name` and `chunk(document) -> list[Chunk]`.
+        embedder: an Embedder; default see `embedder_of`. Where it also makes token vectors they are stored
+            (`token_vectors=False`: not).
+        chunker: has `name` and `chunk(document) -> list[Chunk]`; default sections that fill the embedder's window.
         window: chunks between two flushes.
         dense_settings: for open_dense_index (`hnsw`, `url`, ...).
 
@@ -67,8 +69,8 @@ class Ingestion:
         if window < 1:
             raise IngestError(f"window={window}: at least one chunk")
         self.folder = Path(folder)
-        self.embedder = embedder if embedder is not None else _default_embedder()
-        self.chunker = chunker if chunker is not None else _default_chunker()
+        self.embedder = embedder if embedder is not None else embedder_of(self.folder)
+        self.chunker = chunker if chunker is not None else chunker_for(self.embedder)
         self.window = window
         self._tokens = token_vectors and hasattr(self.embedder, "embed_with_tokens")
         self._dense_settings = dense_settings
@@ -177,7 +179,7 @@ class Ingestion:
         return seen
 
     def _chunks(self, document: Document) -> list[tuple[Chunk, int]]:
-        return [(chunk, len(terms(chunk.embedded_text))) for chunk in map(_storable, self.chunker.chunk(document))]
+        return [(chunk, len(terms(chunk.embedded_text))) for chunk in map(storable, self.chunker.chunk(document))]
 
     def _prune(self, seen: set[tuple[str, str]]) -> int:
         tenants = {tenant for tenant, _ in seen}
@@ -332,28 +334,3 @@ class Ingestion:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _storable(chunk: Chunk) -> Chunk:
-    """Without lone surrogates, which neither SQLite nor the engine stores."""
-
-    def clean(text: str) -> str:
-        return text.encode("utf-8", "replace").decode("utf-8")
-
-    texts = (chunk.text, chunk.title, chunk.source, *chunk.path)
-    if all(clean(text) == text for text in texts):
-        return chunk
-    path = tuple(clean(part) for part in chunk.path)
-    return replace(chunk, text=clean(chunk.text), title=clean(chunk.title), source=clean(chunk.source), path=path)
-
-
-def _default_embedder() -> Any:
-    from reference.rag.embedding.choice import default_index_embedder
-
-    return default_index_embedder()
-
-
-def _default_chunker() -> Any:
-    from reference.rag.chunking import SectionChunker
-
-    return SectionChunker()

@@ -29,7 +29,7 @@ def open_searcher(
     """Hybrid search with late interaction where the folder has token vectors of the embedder's own projection.
 
     Args:
-        embedder: default MiniLM for queries; its `name` must be the one of the manifest.
+        embedder: its `name` must be the one of the manifest. Default: that one, unless WORKBOOK_EMBEDDER names another.
         reranker: instead of late interaction; default WORKBOOK_RERANKER's cross-encoder if that is set.
         rerank: False leaves the rerank out.
         options: further ones of `Searcher`.
@@ -40,9 +40,9 @@ def open_searcher(
     from reference.rag.rerank import ExternalCrossEncoder, LateInteractionReranker, QueryEmbedder
 
     if embedder is None:
-        from reference.rag.embedding.choice import default_query_embedder
+        from reference.rag.embedding.choice import query_embedder
 
-        embedder = default_query_embedder()
+        embedder = query_embedder(of_index=base.manifest.embedder)
     manifest = base.manifest
     if embedder.name != manifest.embedder:
         raise SearchError(

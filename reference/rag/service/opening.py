@@ -59,7 +59,7 @@ def open_index(
     """Opens an index until the `with` block ends.
 
     Args:
-        embedder: for queries; default MiniLM. With `writable` it also embeds new documents.
+        embedder: for queries; default the index's own. With `writable` it also embeds new documents.
         writable: take single documents; the folder must be free, and nobody else can open it meanwhile.
         llm: answer with the shared engine if one is running now (none is started), and with the engine of
             WORKBOOK_LARGE_ENGINE_URL. Without any, answers are quotations.
@@ -75,9 +75,10 @@ def open_index(
     from reference.rag.query.opening import open_searcher
 
     if embedder is None:
-        from reference.rag.embedding.choice import default_query_embedder
+        from reference.rag.embedding.choice import query_embedder
+        from reference.rag.ingest import manifest as manifests
 
-        embedder = default_query_embedder()
+        embedder = query_embedder(of_index=manifests.read(Path(folder)).embedder)
     notes: list[str] = []
     feed = StageFeed()
     with contextlib.ExitStack() as stack:

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from safetensors.numpy import save_file
 
-from reference.rag.embedding.minilm import BATCH_TOKENS, batches, content_tokens
+from reference.rag.embedding.minilm import content_tokens
 from reference.rag.embedding.projection import Projection, default_projection, fit_pca, read_projection
 from reference.rag.embedding.quantisation import dequantise, quantise
+from reference.rag.embedding.sentence_encoder import BATCH_TOKENS, batches
 from reference.rag.embedding.torch_minilm import TorchMiniLM
 from reference.rag.minilm_files import minilm_tokenizer
 from reference.rag.types import RagError
