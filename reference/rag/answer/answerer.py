@@ -21,6 +21,7 @@ from reference.rag.answer.defence import gives_orders, without_links
 from reference.rag.answer.engines import AnswerEngine
 from reference.rag.answer.extractive import best_sentences, candidates, choose_with_model
 from reference.rag.answer.passages import Citation, NumberedPassage, citation_of, numbered_passages
+from reference.rag.answer.remembered import RememberedVectors
 from reference.rag.answer.support import CheckedSentence, Embed, SupportCheck, SupportRules
 from reference.rag.answer.writing import SYSTEM_PROMPT, repeats_prompt, written_sentences
 from reference.rag.deadline import Budget
@@ -104,7 +105,7 @@ class Answerer:
         large: AnswerEngine | None = None,
         settings: AnswerSettings | None = None,
     ) -> None:
-        self._embed, self._small, self._large = embed, small, large
+        self._embed, self._small, self._large = RememberedVectors(embed), small, large
         self.settings = settings or AnswerSettings()
         self.counts: Counter[str] = Counter()
         self._lock = threading.Lock()

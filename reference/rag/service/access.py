@@ -9,6 +9,7 @@ can be given instead of a `KeyFile`: then one key opens both doors.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -16,8 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from reference.rag.types import PUBLIC, RagError
+from reference.serving.gateway.errors import unavailable
 from reference.serving.gateway.keys import ApiKey, Authenticator, new_key
 
+_log = logging.getLogger(__name__)
 _PREFIX = "rag"
 _HEAD = f"{_PREFIX}:apikey:"
 
@@ -43,7 +46,8 @@ class KeyRing:
     """Keys in memory, kept in a file if one is given. The text of a key is stored nowhere.
 
     Args:
-        file: JSON lines, readable by its owner only; read once. It may be missing: then it is made by `create`.
+        file: JSON lines, readable by its owner only; read again when it changes, so that a key made or revoked by
+            another process counts from the next request. It may be missing: then it is made by `create`.
         pepper: secret mixed into the hashes.
 
     Raises:
@@ -52,16 +56,29 @@ class KeyRing:
 
     def __init__(self, file: Path | None = None, pepper: str = "") -> None:
         self._file, self._pepper = file, pepper
-        self._records: dict[str, ApiKey] = _read(file) if file is not None and file.exists() else {}
+        self._records: dict[str, ApiKey] = {}
+        self._seen: tuple[int, int, int] | None = None
+        self._refresh()
         gate: Any = _Gate(self._records)
         self._authenticator = Authenticator(gate, _PREFIX, pepper, fresh_s=0, stale_s=0)
 
     async def check(self, authorization: str | None) -> ApiKey:
-        """The record of a valid key. Raises GatewayError 401, the same for every key that is not valid."""
+        """The record of a valid key.
+
+        Raises:
+            GatewayError: 401, the same for every key that is not valid; 503 if the file was there and is gone or
+                damaged now: what it would revoke is not known.
+        """
+        try:
+            self._refresh()
+        except KeyFileError as error:
+            _log.error("keys cannot be checked: %s", error)
+            raise unavailable("auth_unavailable", "Keys cannot be checked right now: the key file is gone.") from None
         return await self._authenticator.check(authorization)
 
     def create(self, tenant: str, expires_in_s: float | None = None) -> tuple[str, ApiKey]:
         """A new key: its text, to be shown once, and its record. Raises InvalidKeySpec for a bad tenant or time."""
+        self._refresh()
         text, record = new_key(tenant, pepper=self._pepper, expires_in_s=expires_in_s)
         self._records[record.key_id] = record
         self._save()
@@ -69,6 +86,7 @@ class KeyRing:
 
     def revoke(self, key_id: str) -> bool:
         """Forgets a key; False if there was none."""
+        self._refresh()
         found = self._records.pop(key_id, None) is not None
         if found:
             self._save()
@@ -77,6 +95,20 @@ class KeyRing:
     def records(self) -> list[ApiKey]:
         """All keys, oldest first, without their text."""
         return sorted(self._records.values(), key=lambda record: record.created_at)
+
+    def _refresh(self) -> None:
+        """Take the file's keys if it is another one than last time: one stat otherwise."""
+        if self._file is None:
+            return
+        now = _signature(self._file)
+        if now == self._seen:
+            return
+        if now is None:
+            raise KeyFileError(f"{self._file}: was there and is gone; put it back, or restart without it")
+        records = _read(self._file)
+        self._records.clear()  # the authenticator holds this very dict
+        self._records.update(records)
+        self._seen = now
 
     def _save(self) -> None:
         if self._file is None:
@@ -88,6 +120,7 @@ class KeyRing:
             with os.fdopen(handle, "w", encoding="utf-8") as out:
                 out.write("".join(line + "\n" for line in lines))
             os.replace(name, self._file)
+            self._seen = _signature(self._file)
         except OSError as error:
             raise KeyFileError(f"{self._file}: keys cannot be written ({error.strerror})") from error
 
@@ -104,6 +137,17 @@ class _Gate:
     async def hgetall(self, name: str) -> dict[bytes, bytes]:
         record = self._records.get(name.removeprefix(_HEAD))
         return {} if record is None else {key.encode(): value.encode() for key, value in record.mapping().items()}
+
+
+def _signature(file: Path) -> tuple[int, int, int] | None:
+    """What tells one version of the file from the next; None where there is no file."""
+    try:
+        status = file.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise KeyFileError(f"{file}: cannot be read ({error.strerror})") from error
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _read(file: Path) -> dict[str, ApiKey]:
