@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from reference.rag.types import RagError
+from reference.serving.env_settings import settings_from_env
 from reference.serving.gateway.settings import Settings as GatewaySettings
 
 ENV_PREFIX = "RAG_"
@@ -66,18 +67,7 @@ class ServiceSettings(BaseModel):
             ServiceSettingsError: names the field, the variable and the rule it breaks; also an unknown variable.
         """
         environ = os.environ if environ is None else environ
-        values: dict[str, object] = {}
-        for name, value in environ.items():
-            if name.startswith(ENV_PREFIX):
-                field = name[len(ENV_PREFIX) :].lower()
-                if field not in cls.model_fields:
-                    raise ServiceSettingsError(f"{name}: no such setting; there are {', '.join(cls.model_fields)}")
-                values[field] = value
-        values.update({name: value for name, value in overrides.items() if value is not None})
-        try:
-            return cls(**values)  # type: ignore[arg-type]
-        except ValidationError as error:
-            raise ServiceSettingsError(_explain(error)) from None
+        return settings_from_env(cls, ENV_PREFIX, environ, overrides, ServiceSettingsError)
 
     def http(self, max_body_bytes: int | None = None) -> GatewaySettings:
         """The limits in the form that the gateway's reading of bodies and its envelope take."""
@@ -89,11 +79,3 @@ class ServiceSettings(BaseModel):
                 "max_open_requests": self.max_open_requests,
             }
         )
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors(include_input=False):
-        field = ".".join(str(part) for part in item["loc"])
-        lines.append(f"{field} (environment variable {ENV_PREFIX}{field.upper()}): {item['msg']}")
-    return "; ".join(lines)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from reference.serving.env_settings import settings_from_env
 
 ENV_PREFIX = "GATEWAY_"
 
@@ -105,24 +107,4 @@ class Settings(BaseModel):
             SettingsError: names the field, the variable and the rule it breaks; also an unknown `GATEWAY_` variable.
         """
         environ = os.environ if environ is None else environ
-        values: dict[str, object] = {}
-        for name, value in environ.items():
-            if name.startswith(ENV_PREFIX):
-                field = name[len(ENV_PREFIX) :].lower()
-                if field not in cls.model_fields:
-                    raise SettingsError(f"{name}: no such setting; see reference/serving/gateway/settings.py")
-                values[field] = value
-        values.update({name: value for name, value in overrides.items() if value is not None})
-        try:
-            return cls(**values)  # type: ignore[arg-type]
-        except ValidationError as error:
-            raise SettingsError(_explain(error)) from None
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for item in error.errors():
-        field = ".".join(str(part) for part in item["loc"])
-        place = f"{field} (environment variable {ENV_PREFIX}{field.upper()})" if field else "settings"
-        lines.append(f"{place}: {item['msg']}")
-    return "; ".join(lines)
+        return settings_from_env(cls, ENV_PREFIX, environ, overrides, SettingsError)
