@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reference.rag.index.edge_shard import EdgeFolder
+from reference.rag.index.edge_shard import EdgeFolder, EdgeIndex
 from reference.rag.index.payload import IndexFailure, check_search, check_vectors, from_payload, to_payload
 from reference.rag.types import Chunk, Hit
 
@@ -33,7 +33,7 @@ class Hnsw:
     threads: int = 0
 
 
-class QdrantEdgeIndex:
+class QdrantEdgeIndex(EdgeIndex):
     """DenseIndex in `folder`, made if it does not exist.
 
     Raises IndexMismatch if the folder holds vectors of another dimension or embedder.
@@ -75,10 +75,6 @@ class QdrantEdgeIndex:
             [Point(chunk.id, vector, to_payload(chunk)) for chunk, vector in zip(chunks, values, strict=True)]
         )
 
-    def delete(self, chunk_ids: Iterable[str]) -> None:
-        """Remove chunks; ids that are not there are no error."""
-        self._folder.delete(chunk_ids)
-
     def search(
         self, vectors: Any, k: int, tenants: Sequence[str], exact: bool = False, ef: int | None = None
     ) -> list[list[Hit]]:
@@ -116,21 +112,3 @@ class QdrantEdgeIndex:
             raise IndexFailure(f"{self._folder.what} has no chunk {missing[0]} ({len(missing)} are missing)")
         rows = [found[chunk_id] for chunk_id in chunk_ids]
         return np.asarray(rows, dtype=np.float32).reshape(len(rows), self.dimension)
-
-    def ids(self) -> set[str]:
-        """Ids of all chunks."""
-        return self._folder.ids()
-
-    def count(self) -> int:
-        return self._folder.count()
-
-    def flush(self) -> None:
-        """Return when everything written so far survives a kill."""
-        self._folder.flush()
-
-    def optimize(self) -> None:
-        """Build the graph over what was written since the last call; blocks (about 35 s for 167,000 vectors)."""
-        self._folder.optimize()
-
-    def close(self) -> None:
-        self._folder.close()

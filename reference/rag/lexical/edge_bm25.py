@@ -5,11 +5,11 @@ It has a folder of its own beside the dense index, so lexical search answers whe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reference.rag.index.edge_shard import EdgeFolder
+from reference.rag.index.edge_shard import EdgeFolder, EdgeIndex
 from reference.rag.index.payload import check_search, from_payload, to_payload
 from reference.rag.lexical.analysis import query_terms, terms
 from reference.rag.lexical.weights import K1, B, weights
@@ -21,7 +21,7 @@ MOST_DELETED = (
 )
 
 
-class EdgeBM25:
+class EdgeBM25(EdgeIndex):
     """LexicalIndex in `folder`, made if it does not exist.
 
     `average_length` (terms per chunk) is part of every stored weight, so a folder has one for its life; IndexMismatch
@@ -58,10 +58,6 @@ class EdgeBM25:
             points.append(Point(chunk.id, {_VECTOR: vector}, to_payload(chunk)))
         self._folder.upsert(points)
 
-    def delete(self, chunk_ids: Iterable[str]) -> None:
-        """Remove chunks; ids that are not there are no error."""
-        self._folder.delete(chunk_ids)
-
     def search(self, queries: Sequence[str], k: int, tenants: Sequence[str]) -> list[list[Hit]]:
         """For every query the k best chunks of `tenants`, best first; empty where the query has no known term."""
         import qdrant_edge as edge
@@ -82,21 +78,3 @@ class EdgeBM25:
         for number, points in zip(asked, self._folder.query_batch(requests), strict=True):
             found[number] = [Hit(from_payload(point.payload), point.score) for point in points if point.score > 0]
         return found
-
-    def ids(self) -> set[str]:
-        """Ids of all chunks."""
-        return self._folder.ids()
-
-    def count(self) -> int:
-        return self._folder.count()
-
-    def flush(self) -> None:
-        """Return when everything written so far survives a kill."""
-        self._folder.flush()
-
-    def optimize(self) -> None:
-        """Merge segments and drop what was deleted; blocks."""
-        self._folder.optimize()
-
-    def close(self) -> None:
-        self._folder.close()
