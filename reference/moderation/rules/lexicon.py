@@ -1,4 +1,4 @@
-"""The invented tokens that stand for slurs and for the trade names of spam: no real offensive word is in this project."""
+"""The invented tokens that stand for slurs and for the trade names of spam: no real slur is in here."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ def readable(text: str | bytes) -> tuple[str, str]:
     """
     problem = ""
     if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8")
-        except UnicodeDecodeError:
-            text, problem = text.decode("utf-8", "replace"), "The text is not valid UTF-8."
+        data = text
+        text = data.decode("utf-8", "replace")
+        if text.encode("utf-8") != data:
+            problem = "The text is not valid UTF-8."
     if len(text) > MAX_CHARACTERS:
         text, problem = text[:MAX_CHARACTERS], f"The text is longer than {MAX_CHARACTERS:,} characters."
     if not text.isascii() and _SURROGATE.search(text):
@@ -108,7 +108,11 @@ def _fold_once(text: str) -> str:
 
 def _join_singles(match: re.Match[str]) -> str:
     letters = _SEPARATOR.sub("", match[0])
-    return letters if sum(map(str.isalpha, letters)) * 2 > len(letters) else match[0]
+    if sum(map(str.isalpha, letters)) * 2 <= len(letters):
+        return match[0]
+    if len(letters) > 3 and match[0][:2] in ("a ", "i "):  # "you are a z o r g l e": these two are words
+        return f"{letters[0]} {letters[1:]}"
+    return letters
 
 
 def _unleet(match: re.Match[str]) -> str:
