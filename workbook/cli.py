@@ -1,7 +1,7 @@
 """The console script `workbook`. One module per command in workbook/commands; each brings a function `command`.
 
 To add a command: write workbook/commands/NAME.py with `command` (typer reads its signature and docstring), and name it
-in COMMANDS. Keep heavy imports inside `command`, so that `workbook --help` stays quick.
+in COMMANDS; a hyphen of the name is an underscore in the file's. Keep heavy imports inside `command`, so that `workbook --help` stays quick.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from workbook.errors import INTERNAL, INTERRUPTED, WorkbookError
 
 # In the order of --help.
-COMMANDS = ("doctor", "lab", "run", "claims", "corpus", "ingest", "ask", "serve", "stop", "pair")
+COMMANDS = ("doctor", "lab", "run", "claims", "corpus", "ingest", "ask", "review-queue", "serve", "stop", "pair")
 
 
 class Group(TyperGroup):
@@ -88,7 +88,7 @@ def main(
 
 
 for _name in COMMANDS:
-    app.command(name=_name)(importlib.import_module(f"workbook.commands.{_name}").command)
+    app.command(name=_name)(importlib.import_module(f"workbook.commands.{_name.replace('-', '_')}").command)
 
 
 if __name__ == "__main__":

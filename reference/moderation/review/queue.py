@@ -276,6 +276,11 @@ class ReviewQueue:
         working = now - begun if begun and now - seen < limit.break_s else 0.0
         return Wellbeing(hour, shift, working, float(rest or 0))
 
+    def waiting(self) -> int:
+        """Open posts."""
+        with redis_errors("the queue was not counted"):
+            return int(self._client.zcard(self._prefix + "posts"))
+
     def state(self) -> QueueState:
         """Counts over all lanes; O(waiting posts) for languages and severities, so not for every request."""
         now, p = self._clock(), self._prefix

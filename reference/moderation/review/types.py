@@ -196,7 +196,8 @@ class QueueState:
 
 @dataclass(frozen=True, slots=True)
 class CategoryText:
-    """A policy category as the page shows it; `key` is the digit (1 to 9) that chooses it after `r`."""
+    """A policy category as the page shows it; its place in the list is the digit that chooses it after `r` (1 to 9,
+    then 0)."""
 
     id: str
     title: str

@@ -46,7 +46,8 @@ def test_every_command_module_is_registered():
 
     import workbook.commands
 
-    files = {p.stem for p in Path(workbook.commands.__file__).parent.glob("*.py")} - {"__init__"}
+    found = {p.stem for p in Path(workbook.commands.__file__).parent.glob("*.py")} - {"__init__"}
+    files = {stem.replace("_", "-") for stem in found}
     assert files == set(console_script.COMMANDS)
 
 
@@ -177,4 +178,4 @@ def test_stop_stops_engine_and_redis_and_says_what_ran(cli, monkeypatch):
 
 def test_commands_are_modules_with_one_function():
     for name in console_script.COMMANDS:
-        assert callable(importlib.import_module(f"workbook.commands.{name}").command)
+        assert callable(importlib.import_module(f"workbook.commands.{name.replace('-', '_')}").command)

@@ -1,0 +1,88 @@
+"""The page's address and server on loopback: in the foreground for a person, in a thread for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from reference.moderation.review.queue import ReviewQueue
+from reference.moderation.review.types import CategoryText, Reviewer, ReviewError
+
+from .app import create_app
+
+
+class ReviewPage:
+    """A bound socket and its app; `url` is complete with the token and works once `serve` runs.
+
+    Args:
+        port: 0 takes a free one.
+    Raises:
+        ReviewError: the port is taken.
+    """
+
+    def __init__(
+        self, queue: ReviewQueue, reviewer: Reviewer, categories: Sequence[CategoryText], *, port: int = 0
+    ) -> None:
+        import uvicorn
+
+        self.queue = queue
+        app = create_app(queue, reviewer, categories)
+        self._socket = socket.socket()
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            self._socket.bind(("127.0.0.1", port))
+        except OSError as error:
+            self._socket.close()
+            raise ReviewError(f"port {port} is taken ({error}); choose another with --port, or none") from error
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{app.state.token}/"
+        # No access log: its lines would hold the token.
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+        )
+
+    def serve(self) -> None:
+        """Until Ctrl-C or `stop`; verdicts whose undo time is over are counted meanwhile and once more at the end."""
+        ended = threading.Event()
+        settler = threading.Thread(target=self._settle_until, args=(ended,), daemon=True)
+        settler.start()
+        try:
+            self._server.run(sockets=[self._socket])
+        finally:
+            ended.set()
+            settler.join(timeout=10)
+            self._socket.close()
+
+    def _settle_until(self, ended: threading.Event) -> None:
+        while not ended.wait(1.0):
+            with contextlib.suppress(ReviewError):  # Redis or the log is away: what is held stays held
+                self.queue.settle()
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[str]:
+        """Serves in a thread within the `with` block; gives the URL."""
+        thread = threading.Thread(target=self.serve, daemon=True)
+        thread.start()
+        until = time.monotonic() + 20
+        while not self._server.started and thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.02)
+        try:
+            yield self.url
+        finally:
+            self.stop()
+            thread.join(timeout=15)
+
+
+def policy_categories(policy: Any) -> list[CategoryText]:
+    """The categories of a `reference.moderation.policy` Policy, most severe first: the order of the digits."""
+    made = [
+        CategoryText(one.name, one.name.replace("_", " ").capitalize(), one.explanation, one.severity)
+        for one in policy.categories.values()
+    ]
+    return sorted(made, key=lambda one: (-one.severity, one.id))
