@@ -1,0 +1,41 @@
+"""Overturn rates with exact bounds, in all and per rule and model version."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from .types import Label, OverturnRate, Result
+
+
+def overturn_rate(overturned: int, n: int, confidence: float = 0.95) -> OverturnRate:
+    """Clopper and Pearson's interval; (0, 1) without data."""
+    if not 0 <= overturned <= n:
+        raise ValueError(f"overturned must be between 0 and n={n}, got {overturned}")
+    from scipy.stats import beta
+
+    tail = (1 - confidence) / 2
+    low = float(beta.ppf(tail, overturned, n - overturned + 1)) if overturned else 0.0
+    high = float(beta.ppf(1 - tail, overturned + 1, n - overturned)) if overturned < n else 1.0
+    return OverturnRate(overturned, n, low, high)
+
+
+def rates_by_cause(labels: Iterable[Label]) -> dict[str, OverturnRate]:
+    """Per `rule ID` and per `NAME VERSION` of every model that took part, the worst lower bound first.
+
+    A decision counts for each of its causes, so the counts do not add up to the number of appeals.
+    """
+    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for label in labels:
+        causes = {f"rule {rule}" for rule in label.rules}
+        causes |= {f"{name} {version}" for name, version in label.versions.items() if name != "reviewers"}
+        for cause in causes:
+            counts[cause][0] += label.result is not Result.UPHELD
+            counts[cause][1] += 1
+    made = {cause: overturn_rate(*pair) for cause, pair in counts.items()}
+    return dict(sorted(made.items(), key=lambda one: (-one[1].low, -one[1].rate, one[0])))
+
+
+def suspects(labels: Iterable[Label], above: float = 0.3) -> dict[str, OverturnRate]:
+    """The causes whose overturn rate is above `above` with 95 % confidence: rules and models to look at first."""
+    return {cause: rate for cause, rate in rates_by_cause(labels).items() if rate.low > above}
