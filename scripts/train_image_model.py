@@ -44,14 +44,32 @@ def drawn(split: str, count: int, seed: int) -> tuple[np.ndarray[Any, Any], np.n
 
 
 def network() -> Any:
-    """About 90,000 parameters; the maximum over places answers "is it anywhere in the picture"."""
+    """About 85,000 parameters. Edges first, fixed and in the graph: what is looked for has any colour on any ground.
+
+    The maximum over places answers "is it anywhere in the picture".
+    """
+    import torch
     from torch import nn
+
+    class Edges(nn.Module):
+        """Strength of the strongest edge of the three colours, saturated: [n, 3, h, w] to [n, 1, h, w]."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            across = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 4
+            self.register_buffer("kernel", torch.stack([across, across.T]).unsqueeze(1).repeat(3, 1, 1, 1))
+
+        def forward(self, pixels: Any) -> Any:
+            sides = nn.functional.conv2d(pixels, self.kernel, padding=1, groups=3) ** 2
+            strength = torch.sqrt(sides[:, 0::2] + sides[:, 1::2] + 1e-6).amax(dim=1, keepdim=True)
+            return strength / (strength + 0.3)
 
     def block(taken: int, given: int, stride: int) -> list[Any]:
         return [nn.Conv2d(taken, given, 3, stride, 1, bias=False), nn.BatchNorm2d(given), nn.ReLU()]
 
     return nn.Sequential(
-        *block(3, 16, 2),
+        Edges(),
+        *block(1, 16, 2),
         *block(16, 32, 2),
         *block(32, 48, 1),
         *block(48, 64, 2),
@@ -69,16 +87,15 @@ def train(images: Any, labels: Any, epochs: int, seed: int) -> Any:
     net = network()
     size = 64
     steps = epochs * (len(images) // size)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=1e-4)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, total_steps=steps, pct_start=0.2)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=1e-3, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 5e-3, total_steps=steps, pct_start=0.2)
     rng = np.random.default_rng(seed)
     for epoch in range(epochs):
         order, total = rng.permutation(len(images)), 0.0
         for start in range(0, len(images) - size + 1, size):
             rows = order[start : start + size]
             batch = prepared(images[rows], SIDE, SIDE, MEAN, STD)
-            if rng.random() < 0.3:  # colours say nothing about what is drawn
-                batch = batch[:, rng.permutation(3)]
+            batch = np.rot90(batch, int(rng.integers(4)), (2, 3))  # all that is looked for may be turned
             loss = torch.nn.functional.binary_cross_entropy_with_logits(
                 net(torch.from_numpy(np.ascontiguousarray(batch))), torch.from_numpy(labels[rows])
             )
@@ -86,7 +103,7 @@ def train(images: Any, labels: Any, epochs: int, seed: int) -> Any:
             loss.backward()
             optimiser.step()
             schedule.step()
-            total += float(loss) * size
+            total += float(loss.detach()) * size
         print(f"epoch {epoch + 1}: loss {total / len(images):.4f}", file=sys.stderr)
     return net.eval()
 

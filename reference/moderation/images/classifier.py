@@ -169,7 +169,7 @@ class ImageClassifier:
         """float32 [len(frames), len(labels)]; labels do not exclude each other. Raises ModerationError on NaN."""
         import numpy as np
 
-        rows = [np.zeros((0, len(self.labels)), np.float32)]
+        rows: list[Any] = [np.zeros((0, len(self.labels)))]
         for start in range(0, len(frames), BATCH):
             batch = self.prepare(frames[start : start + BATCH])
             (values, *_) = self._session.run(None, {self._input: batch})

@@ -29,7 +29,7 @@ Window = tuple[float, float, float, float]  # left, top, right, bottom as shares
 
 def crop_windows(kept: Sequence[float] = (0.95, 0.9, 0.85, 0.8), steps: int = 3) -> tuple[Window, ...]:
     """Windows that keep `kept` of each side, at steps x steps positions from corner to corner."""
-    windows = []
+    windows: list[Window] = []
     for share in kept:
         offsets = [(1 - share) * i / (steps - 1) for i in range(steps)]
         windows.extend((x, y, x + share, y + share) for x in offsets for y in offsets)

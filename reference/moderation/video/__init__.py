@@ -1,0 +1,1 @@
+"""Video: frames chosen within a budget, duplicates skipped, each looked at as an image."""
