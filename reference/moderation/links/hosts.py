@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 import unicodedata
@@ -54,10 +55,8 @@ def unicode_host(host: str) -> str:
     labels = []
     for label in host.split("."):
         if label.startswith("xn--"):
-            try:
+            with contextlib.suppress(ValueError):
                 label = label[4:].encode("ascii").decode("punycode")
-            except ValueError:
-                pass
         labels.append(label)
     return ".".join(labels)
 
@@ -82,15 +81,15 @@ def imitated_brand(host: str, brands: dict[str, frozenset[str]]) -> str:
     path or as a complete registered name in another zone.
     """
     from reference.moderation.links.lists import listed
+    from reference.moderation.text.keys import key_of
     from reference.moderation.text.views import folded_view
 
-    folded = folded_view(host)
-    words = re.split(r"[.-]", folded)
-    disguised = folded != host
+    written = re.split(r"[.-]", host)
+    read = {key_of(folded_view(word)) for word in written}
     for brand, own in brands.items():
         if listed(host, own):
             continue
-        if disguised and brand in words and brand not in re.split(r"[.-]", host):
+        if brand not in written and key_of(folded_view(brand)) in read:
             return brand
         # "paypal-login.example" and "paypal.com.example": the name in front of another registered name.
         if any(f"{name}." in f"{host}." for name in own) or re.search(
