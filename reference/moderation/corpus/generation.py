@@ -58,7 +58,7 @@ def _text(template: Template, rng: Random) -> str:
 
 
 def _pools(split: str | None) -> dict[str, list[list[Template]]]:
-    """Templates by kind of post and, within it, by functionality, so that no functionality drowns another."""
+    """Templates by kind of post and, within it, by functionality; everyday posts are one functionality here."""
     kinds: dict[str, dict[str, list[Template]]] = {}
     for one in templates():
         if split is not None and one.split != split:
@@ -71,7 +71,7 @@ def _pools(split: str | None) -> dict[str, list[list[Template]]]:
             kind = "everyday"
         else:
             kind = "token_benign" if one.functionality in _TOKEN_BENIGN else "lookalike"
-        kinds.setdefault(kind, {}).setdefault(one.functionality, []).append(one)
+        kinds.setdefault(kind, {}).setdefault("" if kind == "everyday" else one.functionality, []).append(one)
     return {kind: list(groups.values()) for kind, groups in kinds.items()}
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from reference.moderation.types import Post
 
-CATEGORIES = ("hate", "threat", "counterfeit", "crypto_scam", "phishing", "spam")
+CATEGORIES: tuple[str, ...] = ("hate", "threat", "counterfeit", "crypto_scam", "phishing", "spam")
 SPLITS = ("train", "calibration", "held_out")
 # Of the templates of one functionality: 5 in 10 for training, 2 for calibration, 3 held out.
 _DEAL = (0, 2, 0, 1, 0, 2, 0, 1, 2, 0)

@@ -85,7 +85,8 @@ _HOST_STEMS = _words(
 )
 _GOOD_HOSTS = _words(
     "https://library.example/hours, https://recipes.example/soup, https://town.example/news, "
-    "https://club.example/join, https://photos.example/album, https://docs.example/guide, https://bank.example/branches, https://choir.example"
+    "https://club.example/join, https://photos.example/album, https://docs.example/guide, "
+    "https://bank.example/branches, https://choir.example"
 )
 
 

@@ -1,0 +1,1 @@
+"""What may be claimed: exact bounds, sample sizes, escalation curves, agreement, cost."""
