@@ -7,7 +7,7 @@ import re
 MAX_LINKS = 50  # of one post; more are a sign of spam and are said to be there
 MAX_LENGTH = 4096
 _LINK = re.compile(
-    r"(?:h(?:tt|xx)ps?\s?(?::|\[:\])\s?[/\\]{1,3}|\bwww(?:\.|\[\.\]))[^\s<>\"'{}|^`]+"
+    r"(?:h(?:tt|xx)ps?(?::|\[:\])[/\\]{1,3}|\bwww(?:\.|\[\.\]))[^\s<>\"'{}|^`]+"
     r"|\b(?:[\w-]{1,63}(?:\.|\[\.\]))+(?:com|net|org|info|biz|xyz|top|click|link|shop|site|ly|co|gl|gd|io|me|ru|cn"
     r"|example|test|invalid|xn--[a-z0-9]+)\b(?::\d+)?(?:[/?#][^\s<>\"'{}|^`]*)?",
     re.IGNORECASE,
@@ -23,8 +23,10 @@ def may_hold_links(text: str) -> bool:
 def links_of(text: str) -> list[str]:
     """Links as written, in order, without repeats; "hxxp" and "[.]" are undone. At most MAX_LINKS + 1."""
     found: dict[str, None] = {}
-    for match in _LINK.finditer(text):
-        if match.start() and text[match.start() - 1] == "@":
+    # Only words that could be one are given to the costly pattern.
+    words = [word for word in text.split() if "." in word[1:-1] or ":" in word[1:-1]]
+    for word, match in ((one, match) for one in words for match in _LINK.finditer(one)):
+        if match.start() and word[match.start() - 1] == "@":
             continue  # the host of an e-mail address
         link = match[0].rstrip(_TRAILING).replace("[.]", ".").replace("[:]", ":")
         if link[:4].lower() == "hxxp":

@@ -31,6 +31,7 @@ _LEET_TOKEN = re.compile(
     rf"(?<![a-z0-9@$])(?:[a-z](?:[a-z]|{_LEET_RUN}|[!|+](?=[a-z0-9@$]))*|[013-57-9$][a-z0-9@$!|+\u20ac\u00a3]*[a-z0-9@$])"
 )
 _QUANTITY = re.compile(r"\$?\d+[a-z]{0,2}$|[a-z]{1,2}\d+$")  # 5kg, 24h, 2nd, $5m, mp3, v2
+_PARENTHESISED = {0x249C + number: chr(97 + number) for number in range(26)}  # NFKC would make "(a)" of it
 _STRETCH = re.compile(r"([^\W\d_])\1{2,}")
 _LETTER, _LEET_CLASS, _CONTROL_CLASS, _WORD = 1, 2, 4, 8
 
@@ -70,6 +71,8 @@ def plain_view(text: str) -> str:
 def folded_view(text: str) -> str:
     """The text with disguises undone. Never raises; idempotent."""
     folded = _fold_once(text)
+    if folded == text:
+        return folded
     for _ in range(_ROUNDS):
         again = _fold_once(folded)
         if again == folded:
@@ -88,7 +91,7 @@ def views(texts: Sequence[str]) -> list[tuple[str, str]]:
         if index not in suspects and text.isascii():
             result.append((view, view))
             continue
-        folded = folded_view(text)
+        folded = folded_view(view if text.isascii() else text)
         result.append((view, view if folded == view else folded))
     return result
 
@@ -98,6 +101,7 @@ def _fold_once(text: str) -> str:
         from disarm import strip_obfuscation
 
         text = _OVERRIDE.sub(lambda match: match[1][::-1], text)
+        text = text.translate(_PARENTHESISED)
         text = strip_obfuscation(_SURROGATE.sub("\ufffd", text))
         text = unicodedata.normalize("NFKC", text)
     text = " ".join(_CONTROL.sub("", text).casefold().split())
