@@ -1,0 +1,1 @@
+"""What question 4 measures end to end."""

@@ -1,0 +1,41 @@
+"""The moderator as it comes: shipped policy, rules and models, everything on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from reference.moderation.policy import PolicyBook
+
+from .moderator import Moderator
+
+
+def default_rules() -> Any:
+    """Tier 1 with the shipped rules."""
+    from reference.moderation.rules.ruleset import RuleSet
+    from reference.moderation.rules.screen import TextRules
+
+    return TextRules(RuleSet.load())
+
+
+def rules_moderator(policy: str | Path | None = None, **settings: Any) -> Moderator:
+    """Tier 1 only: what stream workers of the first stage use."""
+    return Moderator(PolicyBook.load(policy), default_rules(), **settings)
+
+
+def default_moderator(policy: str | Path | None = None, **settings: Any) -> Moderator:
+    """All tiers but the judge, which is off until it is shown to help.
+
+    Args:
+        policy: folder of policy files; None: the shipped one.
+        settings: of `Moderator`: judge, reviews, log, deadline_s, cache_size.
+
+    Raises:
+        ModerationError: a policy, rule or model file is missing or damaged; the message says which and what to do.
+    """
+    from reference.moderation.images import Images
+    from reference.moderation.models import default_text_model
+    from reference.moderation.video import Videos
+
+    images = Images()
+    return Moderator(PolicyBook.load(policy), default_rules(), default_text_model(), images, Videos(images), **settings)
