@@ -195,7 +195,7 @@ def keyframes(data: bytes, limits: VideoLimits, reading: Reading) -> Iterator[Fr
                     reading.note(f"only the first {reading.decoded:,} keyframes were decoded")
                     break
                 reading.decoded += 1
-                rgb = decoded.to_ndarray(format="rgb24")
+                rgb: Any = decoded.to_ndarray(format="rgb24")
                 scale = limits.side / max(rgb.shape[:2])
                 if scale < 1:
                     rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

@@ -100,6 +100,13 @@ def test_duplicates_are_skipped_and_changes_kept() -> None:
     assert same.skipped == 3
 
 
+def test_a_small_mark_in_a_corner_is_no_duplicate() -> None:
+    marked = CALM.copy()
+    marked[5:15, 5:15] = 255 - marked[5:15, 5:15]  # 0.2 % of the picture: its mean hardly moves
+    duplicates = Duplicates()
+    assert [duplicates.is_new(frame) for frame in (CALM, marked)] == [True, True]
+
+
 def test_skipping_duplicates_does_not_change_what_is_found(images: Images, flashing: bytes) -> None:
     with_skips = Videos(images, "thorough").check(Media("a", flashing))
     limits = VideoLimits(frames=200)
