@@ -1,7 +1,8 @@
 """The console script `workbook`. One module per command in workbook/commands; each brings a function `command`.
 
 To add a command: write workbook/commands/NAME.py with `command` (typer reads its signature and docstring), and name it
-in COMMANDS; a hyphen of the name is an underscore in the file's. Keep heavy imports inside `command`, so that `workbook --help` stays quick.
+in COMMANDS; a hyphen of the name is an underscore in the file's. Keep heavy imports inside `command`, so that
+`workbook --help` stays quick.
 """
 
 from __future__ import annotations
