@@ -4,6 +4,8 @@ import functools
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reference.sizing.claims.q4 import Q4Assumptions
 from reference.sizing.claims.q4.flow import (
@@ -18,6 +20,7 @@ from reference.sizing.moderation_simulation import (
     Outage,
     Service,
     Viral,
+    _pool,
     against_theory,
     simulate_moderation,
 )
@@ -169,6 +172,33 @@ def test_overload_before_any_event_is_named() -> None:
 def test_senseless_events_are_refused(event: object) -> None:
     with pytest.raises(ValueError):
         run(two_stages(), 700, 5.0, event)
+
+
+@given(
+    servers=st.integers(1, 5), down=st.integers(1, 5), gaps=st.lists(st.floats(0, 1), min_size=5, max_size=60),
+    seed=st.integers(0, 99), deadline=st.sampled_from([0.3, 2.0, float("inf")]),
+)  # fmt: skip
+def test_pool_is_the_line_that_one_would_run_by_hand(
+    servers: int, down: int, gaps: list[float], seed: int, deadline: float
+) -> None:
+    arrived, work = np.cumsum(gaps), np.random.default_rng(seed).exponential(1.0, len(gaps))
+    begin, end, down = 3.0, 6.0, min(down, servers)
+    started, finished, given_up = _pool(arrived, work, servers, [(begin, end, down)], deadline)
+    free, stopped = [0.0] * servers, False
+    for index, at in enumerate(arrived):
+        start = max(at, min(free))
+        if start >= begin and not stopped:
+            stopped = True
+            for place in sorted(range(servers), key=free.__getitem__)[:down]:
+                free[place] = max(free[place], end)
+            start = max(at, min(free))
+        assert given_up[index] == (start - at > deadline)
+        if given_up[index]:
+            assert started[index] == finished[index] == at + deadline
+            continue
+        assert started[index] == start
+        free[free.index(min(free))] = start + work[index]
+        assert finished[index] == start + work[index]
 
 
 def test_senseless_runs_and_services_are_refused() -> None:
