@@ -71,7 +71,7 @@ def choose_band(scores: Any, violating: Any, most_fpr: float, most_fnr: float) -
             raise ModerationError(f"{name}={value}: a share between 0 and 1")
     clean, bad = np.sort(scores[~violating])[::-1], np.sort(scores[violating])
     rejected, approved = int(most_fpr * len(clean) + 1e-9), int(most_fnr * len(bad) + 1e-9)
-    # Just above the highest allowed post that may not be rejected; at the lowest violating post that must not be missed.
+    # Just above the highest allowed post that must not be rejected; at the lowest violating one not to be missed.
     high = float(np.nextafter(clean[rejected], np.inf)) if rejected < len(clean) else float(clean[-1])
     low = float(bad[approved]) if approved < len(bad) else float(np.nextafter(bad[-1], np.inf))
     return Band(min(low, high), high)

@@ -107,7 +107,9 @@ def drift_drill(
 
     Weeks are numbered from 1. Of each week's posts a share `reviewed` comes back with labels (reviews, reports, the
     random sample that goes to people): of those, two in three train the next model and one in three judges it against
-    the old one in shadow. At the end one rollback is made and the version that it returns to is loaded.
+    the old one in shadow. Labels are taken as right and as there by the end of the week, and a campaign repeats
+    its own few templates, so that the recovery here is faster and fuller than a platform would see. At the end one
+    rollback is made and the version that it returns to is loaded.
     """
     import numpy as np
 

@@ -33,6 +33,7 @@ from reference.moderation.types import ModerationError
 counts = st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 
 
+@settings(deadline=None)
 @given(counts)
 def test_bounds_agree_with_scipys_exact_test(pair: tuple[int, int]) -> None:
     errors, n = pair
@@ -40,6 +41,7 @@ def test_bounds_agree_with_scipys_exact_test(pair: tuple[int, int]) -> None:
     assert interval(errors, n) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(counts)
 def test_at_the_upper_bound_so_few_errors_come_in_one_of_twenty_samples(pair: tuple[int, int]) -> None:
     errors, n = pair
@@ -49,6 +51,7 @@ def test_at_the_upper_bound_so_few_errors_come_in_one_of_twenty_samples(pair: tu
         assert binom.cdf(errors, n, upper) == pytest.approx(0.05, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(counts)
 def test_lower_and_upper_bound_mirror_each_other(pair: tuple[int, int]) -> None:
     errors, n = pair
@@ -60,7 +63,7 @@ def test_known_sample_sizes() -> None:
     assert rows_needed(0.01) == 299
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.floats(0.001, 0.5), st.integers(0, 20))
 def test_rows_needed_is_the_least_that_suffices(rate: float, errors: int) -> None:
     n = rows_needed(rate, errors)
@@ -107,7 +110,7 @@ def _data(seed: int, clean: int = 400, bad: int = 200) -> tuple[np.ndarray, np.n
     return scores, np.arange(clean + bad) >= clean
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 999), st.floats(0, 1), st.floats(0, 1), st.booleans())
 def test_a_band_keeps_to_its_targets_where_it_was_chosen(seed: int, fpr: float, fnr: float, ties: bool) -> None:
     scores, bad = _data(seed)
@@ -118,7 +121,7 @@ def test_a_band_keeps_to_its_targets_where_it_was_chosen(seed: int, fpr: float, 
     assert found.fnr <= fnr + 1e-9
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 999))
 def test_tighter_targets_escalate_no_less(seed: int) -> None:
     scores, bad = _data(seed)
@@ -179,7 +182,7 @@ def test_cost_is_the_sum_of_what_reaches_each_stage() -> None:
 verdicts = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), min_size=1, max_size=60)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)  # the first example imports scikit-learn
 @given(verdicts)
 def test_kappa_agrees_with_scikit_learn_and_lies_in_its_interval(pairs: list[tuple[str, str]]) -> None:
     from sklearn.metrics import cohen_kappa_score
