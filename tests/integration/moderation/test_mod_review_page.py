@@ -286,3 +286,28 @@ def test_screenshots_for_people(tab, desk):
             " || !document.getElementById('rest').hidden",
             arg=before,
         )
+
+
+def test_the_command_opens_a_demo_and_ends_on_ctrl_c():
+    import signal
+    import subprocess
+
+    import httpx
+
+    command = [sys.executable, "-m", "workbook.cli", "review-queue", "--demo", "--languages", "de"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        url = process.stdout.readline().split()[-1]
+        for _ in range(100):
+            try:
+                said = httpx.get(url + "next", timeout=5).json()
+                break
+            except httpx.ConnectError:
+                process.poll()
+                assert process.returncode is None
+        assert said["waiting"] == 8
+        assert said["item"]["post"].startswith("demo-")
+        assert len(httpx.get(url + "setup").json()["categories"]) >= 3
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130

@@ -252,6 +252,18 @@ def test_an_escalation_waits_for_a_lead(desk):
     assert desk.log.rows["p", Tier.PERSON].severity == 4
 
 
+def test_a_leads_verdict_ends_the_copies_that_others_hold_or_wait_for(desk):
+    queue = desk(double_share=1.0)
+    put(queue, "p")
+    queue.next(ANNA), queue.next(BEN)
+    queue.submit(ANNA, "p", Action.ESCALATE)
+    queue.submit(LEAD, queue.next(LEAD).post.id, Action.APPROVE)
+    with pytest.raises(ReviewError, match="not open"):
+        queue.submit(BEN, "p", Action.APPROVE)
+    assert taken(queue, BEN).why == taken(queue, CLEO).why == "empty"
+    assert desk.client.keys("*:s:*") == []
+
+
 def test_severe_items_stop_at_the_limit_and_mild_ones_go_on(desk):
     queue = desk(limits=Limits(severe_per_hour=2, severe_per_shift=3, work_s=10**6))
     for number in range(5):
