@@ -21,6 +21,7 @@ NAMES = (
     "rag_vectors",
     "rag_hybrid",
     "rag_peers",
+    "moderation_replay",
     "moderation_rules",
 )
 

@@ -17,7 +17,20 @@ from typer.core import TyperGroup
 from workbook.errors import INTERNAL, INTERRUPTED, WorkbookError
 
 # In the order of --help.
-COMMANDS = ("doctor", "lab", "run", "claims", "corpus", "ingest", "ask", "review-queue", "serve", "stop", "pair")
+COMMANDS = (
+    "doctor",
+    "lab",
+    "run",
+    "claims",
+    "corpus",
+    "ingest",
+    "ask",
+    "moderate",
+    "review-queue",
+    "serve",
+    "stop",
+    "pair",
+)
 
 
 class Group(TyperGroup):

@@ -33,9 +33,10 @@ def default_moderator(policy: str | Path | None = None, **settings: Any) -> Mode
     Raises:
         ModerationError: a policy, rule or model file is missing or damaged; the message says which and what to do.
     """
-    from reference.moderation.images import Images
+    from reference.moderation.images.check import Images
+    from reference.moderation.images.classifier import ImageClassifier
     from reference.moderation.models import default_text_model
-    from reference.moderation.video import Videos
+    from reference.moderation.video.check import Videos
 
-    images = Images()
+    images = Images(ImageClassifier.load())
     return Moderator(PolicyBook.load(policy), default_rules(), default_text_model(), images, Videos(images), **settings)

@@ -128,7 +128,15 @@ class Moderator:
     # -- tier 1
 
     def _tier_one(self, posts: Sequence[Post]) -> list[_Case]:
-        cases = [_Case(post, self._policy_or_none(post)) for post in posts]
+        now: dict[str, Policy | None] = {}  # one look-up per country and batch for posts without a time of their own
+        cases = []
+        for post in posts:
+            if post.posted_at is None:
+                if post.country not in now:
+                    now[post.country] = self._policy_or_none(post)
+                cases.append(_Case(post, now[post.country]))
+            else:
+                cases.append(_Case(post, self._policy_or_none(post)))
         screened, version = self._screen(posts)
         for case, seen in zip(cases, screened, strict=True):
             case.took_part["rules"] = version

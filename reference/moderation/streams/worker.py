@@ -102,7 +102,7 @@ class StreamWorker:
                 ready = False  # a restarted server may have lost the group
                 if time.monotonic() - gone_since > self._patience:
                     raise ModerationError(
-                        f"Redis does not answer for {self._patience:g} s: {error}; start it, or set REDIS_URL, and start "
+                        f"Redis is gone for {self._patience:g} s: {error}; start it or set REDIS_URL; then start "
                         "the worker again: nothing that was logged is decided twice"
                     ) from error
                 time.sleep(0.05)
