@@ -22,11 +22,14 @@ _TEXTS = (
 )  # fmt: skip
 
 
+_ABOUT = ("hate", "hate", "counterfeit", "hate", "hate", "threat", "spam", "hate")  # where the policy has it
+
+
 def demo_posts(categories: Sequence[CategoryText]) -> list[tuple[Post, Decision]]:
     """Eight escalated posts over the given categories, one with a picture."""
     made = []
     for number, (language, views, text) in enumerate(_TEXTS):
-        about = categories[number % len(categories)]
+        about = next((one for one in categories if one.id == _ABOUT[number]), categories[number % len(categories)])
         images = (Media("sign.png", _picture()),) if number in (0, 2) else ()
         links = ("http://watch.example/deal",) if number == 2 else ()
         post = Post(f"demo-{number + 1}", text, images, links=links, country="IE", views=views)
