@@ -36,7 +36,8 @@ class TextModel(Protocol):
 class ImageCheck(Protocol):
     """Tiers 1 and 2 for images: known hashes, then a classifier."""
 
-    version: str
+    @property
+    def version(self) -> str: ...
 
     def check(self, images: Sequence[Media]) -> list[tuple[Finding, ...]]:
         """Per image what was found; an image that cannot be decoded, or is over a limit, is UNREADABLE."""
@@ -44,7 +45,8 @@ class ImageCheck(Protocol):
 
 
 class VideoCheck(Protocol):
-    version: str
+    @property
+    def version(self) -> str: ...
 
     def check(self, video: Media) -> tuple[Finding, ...]: ...
 
