@@ -23,20 +23,19 @@ from typing import Any
 from reference.rag.embedding.quantisation import quantise
 from reference.rag.index.factory import open_dense_index
 from reference.rag.ingest import manifest as manifests
-from reference.rag.ingest.defaults import chunker_for, embedder_of, storable
+from reference.rag.ingest.defaults import chunker_for, embedder_of
 from reference.rag.ingest.disk import check_space, disk_errors
 from reference.rag.ingest.folder_lock import FolderLock
 from reference.rag.ingest.knowledge_base import KnowledgeBase, lexical_folder, open_lexical
 from reference.rag.ingest.manifest import Manifest, ManifestError
 from reference.rag.ingest.progress import Meter, Progress
+from reference.rag.ingest.reading import chunks_of, prune_unseen, read_all
 from reference.rag.ingest.report import IngestError, IngestReport
 from reference.rag.ingest.store import OBSOLETE, Store
 from reference.rag.interfaces import Source
-from reference.rag.lexical.analysis import terms
 from reference.rag.types import Chunk, Document
 
 WINDOW = 512  # chunks per flush: what a kill can cost, and what the batches of like length are taken from
-READ_BATCH = 50  # documents per transaction of the first pass
 MOST_DRIFT = 0.1  # of the average chunk length, before a run makes the lexical index anew (seconds)
 OPTIMIZE_AFTER = 2000  # chunks written or dropped by `put` and `remove`: fewer need no graph to be searched fast
 
@@ -139,9 +138,9 @@ class Ingestion:
         meter = Meter(progress)
         begun = time.monotonic()
         with self._turn, disk_errors(self.folder):
-            seen = self._read(source, report, meter)
+            seen = read_all(source, self.folder, self.store, self.chunker, report, meter)
             if prune:
-                report.removed = self._prune(seen)
+                report.removed = prune_unseen(self.store, seen)
             self._settle_average_length()
             report.problems = list(source.problems)
             report.read_seconds = time.monotonic() - begun
@@ -152,42 +151,6 @@ class Ingestion:
             report.embed_seconds = time.monotonic() - begun
             report.chunks = self.store.counts()["chunks"]
         return report
-
-    def _read(self, source: Source, report: IngestReport, meter: Meter) -> set[tuple[str, str]]:
-        seen: set[tuple[str, str]] = set()
-        documents = iter(source.documents())
-        while batch := list(islice(documents, READ_BATCH)):
-            check_space(self.folder)
-            with self.store.writing():
-                for document in batch:
-                    key = (document.tenant, document.id)
-                    if key in seen:
-                        raise IngestError(
-                            f"the source {source.name} has two documents called {document.id!r} (tenant "
-                            f"{document.tenant!r}); document ids must differ"
-                        )
-                    seen.add(key)
-                    report.documents += 1
-                    known = self.store.document(document.id, document.tenant)
-                    if known is not None and known.sha256 == document.sha256:
-                        report.unchanged += 1
-                        continue
-                    report.changed += known is not None
-                    report.added += known is None
-                    self.store.put_document(document, self._chunks(document))
-            meter.reading(report.documents)
-        return seen
-
-    def _chunks(self, document: Document) -> list[tuple[Chunk, int]]:
-        return [(chunk, len(terms(chunk.embedded_text))) for chunk in map(storable, self.chunker.chunk(document))]
-
-    def _prune(self, seen: set[tuple[str, str]]) -> int:
-        tenants = {tenant for tenant, _ in seen}
-        gone = [key for key in self.store.document_keys() if key[0] in tenants and key not in seen]
-        with self.store.writing():
-            for tenant, document_id in gone:
-                self.store.drop_document(document_id, tenant)
-        return len(gone)
 
     def _settle_average_length(self) -> None:
         """From the first complete reading; later documents are weighed by the same average until `reweigh`."""
@@ -256,7 +219,7 @@ class Ingestion:
         """
         begun = time.monotonic()
         with self._turn, disk_errors(self.folder):
-            chunks = self._chunks(document)
+            chunks = chunks_of(document, self.chunker)
             if not chunks:
                 raise IngestError(f"document {document.id!r} has no text; nothing was changed")
             with self.store.writing():

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reference.rag.deadline import Budget, StageCosts
 from reference.rag.expansion import Expander, expand_all
@@ -23,6 +23,7 @@ from reference.rag.types import Hit
 from .accounts import Accounts, Observer
 from .both_sides import BothSides
 from .confidence import confidence
+from .remembered import RememberedSearches
 from .requests import SearchError, SearchRequest, Work, checked_tenants
 from .settings import SearchSettings
 from .text import PreparedQuery, prepare_query
@@ -65,6 +66,7 @@ class Searcher:
         self.reranker, self.expander, self.cache = reranker, expander, cache
         self._clock = clock
         self._accounts = Accounts(self.settings.first_costs, lexical is not None, observer)
+        self._remembered = RememberedSearches(cache, self.settings.similar_hits, self._accounts)
         self._sides = BothSides(dense, lexical, embedder, self.settings, self._accounts, clock)
 
     # --- calls --------------------------------------------------------------------------------------------------------
@@ -127,12 +129,12 @@ class Searcher:
             self._finish(work, work.fused)
             deliver([work])
 
-        deliver(self._from_cache(works))
+        deliver(self._remembered.same(works))
         self._accounts.plan(open_works())
         self._expand(open_works())
         self._accounts.plan(open_works())
         self._sides.embed(open_works())
-        deliver(self._from_similar(open_works()))
+        deliver(self._remembered.similar(open_works()))
         self._accounts.plan(open_works())
         self._sides.search(open_works(), out_of_time)
         self._fuse(open_works())
@@ -169,7 +171,7 @@ class Searcher:
         work = Work(request, prepared, Budget(request.budget_s, self._clock), checked_tenants(request.tenants))
         work.variants = [prepared.text]
         work.result.notes.extend(prepared.notes)
-        work.mark = self.cache.mark() if self.cache is not None else 0
+        work.mark = self._remembered.mark()
         if self.expander is not None and request.expand:
             work.wants.add("expand")
         if self.dense is not None:
@@ -269,45 +271,4 @@ class Searcher:
         result.hits = list(hits[: work.request.k])
         result.variants = list(work.variants)
         result.cost["queries"] = len(work.variants)
-        if self.cache is not None and not result.degraded:
-            sources = {source_key(hit.chunk.tenant, hit.chunk.document_id) for hit in result.hits}
-            vector = work.vector[0] if work.vector is not None and self.settings.similar_hits else None
-            self.cache.put(work.prepared.text, _scope(work), _copy(result), sources, vector=vector, since=work.mark)
-
-    # --- cache --------------------------------------------------------------------------------------------------------
-
-    def _from_cache(self, works: Sequence[Work]) -> list[Work]:
-        if self.cache is None:
-            return []
-        return [work for work in works if self._take(work, self.cache.get_exact(work.prepared.text, _scope(work)))]
-
-    def _from_similar(self, works: Sequence[Work]) -> list[Work]:
-        if self.cache is None or not self.settings.similar_hits:
-            return []
-        return [
-            work
-            for work in works
-            if work.vector is not None
-            and self._take(work, self.cache.get_similar(work.prepared.text, _scope(work), work.vector[0]))
-        ]
-
-    def _take(self, work: Work, found: Any) -> bool:
-        if found is None:
-            return False
-        self._accounts.count(f"cached_{found.kind}")
-        work.result = replace(_copy(found.value), stages={}, cached=found.kind, notes=work.result.notes, cost={})
-        return True
-
-
-def source_key(tenant: str, document_id: str) -> str:
-    """Name under which the cache knows a document: ids are unique within a tenant only."""
-    return f"{tenant}\0{document_id}"
-
-
-def _scope(work: Work) -> str:
-    request = work.request
-    return "\0".join(["search", str(request.k), str(request.expand), str(request.rerank), *work.tenants])
-
-
-def _copy(result: SearchResult) -> SearchResult:
-    return replace(result, hits=list(result.hits), variants=list(result.variants), stages=dict(result.stages))
+        self._remembered.keep(work)

@@ -27,10 +27,10 @@ CHILD = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
 from rag_ingest_fakes import HashEmbedder, Paragraphs, made_documents
-from reference.rag.ingest import ingestion as module
+from reference.rag.ingest import ingestion as module, reading
 from reference.rag.ingest.report import Documents
 
-module.READ_BATCH = 7
+reading.READ_BATCH = 7
 class Slow(Documents):
     def documents(self):
         for one in super().documents():
