@@ -22,16 +22,15 @@ def rates_plot(rows: Sequence[tuple[str, float]], target: float, target_name: st
             ax.annotate(f"{rate:,.0f}/s, {target / rate:.1f} cores", (rate, place), xytext=(5, 0),
                         textcoords="offset points", va="center", fontsize=8)  # fmt: skip
         ax.axvline(target, color=INK, linestyle="--", linewidth=1)
-        ax.annotate(target_name, (target, 1), xycoords=("data", "axes fraction"), xytext=(4, -2),
-                    textcoords="offset points", va="top", fontsize=8)  # fmt: skip
+        ax.annotate(target_name, (target, 0), xycoords=("data", "axes fraction"), xytext=(-4, 4),
+                    textcoords="offset points", ha="right", fontsize=8)  # fmt: skip
         ax.set_yticks(places, [name for name, _ in rows])
         ax.set_xscale("log")
-        ax.set_xlim(right=max(rate for _, rate in rows) * 12)
+        ax.set_xlim(min(target, *(rate for _, rate in rows)) / 12, max(rate for _, rate in rows) * 12)
         ax.grid(axis="y", visible=False)
-        slowest = min(rows, key=lambda row: row[1])
+        name, rate = min(rows, key=lambda row: row[1])
         ax.set(
-            xlabel="posts per second and core (log)",
-            title=f"{slowest[0]} decides how many cores the stream needs",
+            xlabel="posts per second and core (log)", title=f"{name}: {target / rate:.1f} cores for the whole stream"
         )
         return close(figure)
 
@@ -57,9 +56,7 @@ def caught_by_transform(rows: Sequence[Mapping[str, Any]], target: float = 0.95)
         return close(figure)
 
 
-def escalation_curve(
-    curves: Mapping[str, Sequence[Mapping[str, float]]], allowed: tuple[float, float], target: str = "both targets"
-) -> Any:
+def escalation_curve(curves: Mapping[str, Sequence[Mapping[str, float]]], allowed: tuple[float, float]) -> Any:
     """What share of posts people must look at, for which error rates (95 % upper bounds).
 
     curves: name -> points with `escalated` (share), `fpr_high`, `fnr_high`; `allowed`: the stated review share.
@@ -80,7 +77,7 @@ def escalation_curve(
             ax.set_yscale("log")
             ax.set(xlabel="posts that a person sees (%)", ylabel=f"{name}, 95 % upper bound (%)")
         axes[0].legend(fontsize=8)
-        axes[0].set_title(f"grey: the review share of the question; dashed: its {target}")
+        axes[0].set_title("grey: the stated review share; dashed: the targets")
         return close(figure)
 
 
@@ -144,7 +141,7 @@ def pictures(images: Sequence[tuple[str, Any]], columns: int = 6) -> Any:
     """Made pictures with their captions. images: (caption, RGB array [height, width, 3])."""
     with styled() as plt:
         rows = -(-len(images) // columns)
-        figure, axes = plt.subplots(rows, columns, figsize=(1.7 * columns, 1.95 * rows), squeeze=False)
+        figure, axes = plt.subplots(rows, columns, figsize=(3.1 * columns, 2.5 * rows), squeeze=False)
         for ax in axes.flat:
             ax.axis("off")
         for ax, (caption, pixels) in zip(axes.flat, images, strict=False):

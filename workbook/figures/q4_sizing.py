@@ -112,6 +112,7 @@ def reviewers(rows: Sequence[tuple[float, Any]], stated: int, stated_share: tupl
                 transform=ax.get_xaxis_transform())  # fmt: skip
         carried = stated / rows[-1][1].seats * shares[-1]
         note(ax, f"{stated} at their desks all the time see {carried:.3%}", (carried, stated), (8, -26), RED)
+        ax.set_ylim(bottom=min(stated, rows[0][1].seats) / 4)  # room for the note below the lines
         ax.xaxis.set_major_formatter(lambda value, _: f"{value * 100:g} %")
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         ax.set(xlabel="share of all posts that people see (log scale)", ylabel="people (log scale)",

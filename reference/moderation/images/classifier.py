@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,10 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class ImageModelSpec:
-    """What the JSON file says; `mean` and `std` are of values from 0 to 1, in RGB order."""
+    """What the JSON file says; `mean` and `std` are of values from 0 to 1, in RGB order.
+
+    held_out: scores per label as its maker recorded them; empty if the file has none. Nothing decides by them.
+    """
 
     path: Path
     sha256: str
@@ -51,6 +54,7 @@ class ImageModelSpec:
     std: tuple[float, ...]
     logits: bool
     labels: tuple[Label, ...]
+    held_out: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_spec(sidecar: Path) -> ImageModelSpec:
@@ -79,6 +83,7 @@ def read_spec(sidecar: Path) -> ImageModelSpec:
             tuple(float(value) for value in size["std"]),
             {"logits": True, "probabilities": False}[raw["output"]],
             labels,
+            dict(raw.get("held_out") or {}),
         )
         wrong = (
             not labels
