@@ -7,22 +7,48 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference.moderation.types import ModerationError
+LEAST_PAIRS = 30  # below it a bootstrap draws the same few pairs again and looks surer than it is
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Agreement:
-    """`observed`: share of equal verdicts; `kappa`: beyond chance, 1 at most; nan where chance alone explains all."""
+    """`n` pairs of verdicts, `observed`: the share that are equal, `kappa`: agreement beyond chance, 1 at most.
+
+    `kappa` is None without pairs, or where both said one and the same verdict throughout (it is then undefined).
+    `low`, `high`: 95 % limits; None where kappa is, and below LEAST_PAIRS pairs.
+    """
 
     n: int
     observed: float
-    kappa: float
-    low: float
-    high: float
+    kappa: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+def agreement_of(pairs: Sequence[tuple[str, str]], rounds: int = 2000, seed: int = 0) -> Agreement:
+    """Agreement of two verdicts on each post; the limits are percentiles over `rounds` draws of the posts."""
+    if not pairs:
+        return Agreement(0, 0.0, None)
+    import numpy as np
+
+    names = {name: place for place, name in enumerate(sorted({name for pair in pairs for name in pair}))}
+    k, n = len(names), len(pairs)
+    cells = np.array([names[one] * k + names[other] for one, other in pairs])
+    counts = np.bincount(cells, minlength=k * k)
+    table = counts.reshape(k, k)
+    observed, kappa = float(np.trace(table)) / n, float(_kappa(table))
+    if math.isnan(kappa):
+        return Agreement(n, observed, None)
+    if n < LEAST_PAIRS:
+        return Agreement(n, observed, kappa)
+    drawn = _kappa(np.random.default_rng(seed).multinomial(n, counts / n, size=rounds).reshape(rounds, k, k))
+    # A draw of one verdict only has no kappa; with 30 pairs that are not so themselves, few draws are.
+    low, high = np.nanquantile(drawn, (0.025, 0.975))
+    return Agreement(n, observed, kappa, float(low), float(high))
 
 
 def _kappa(table: Any) -> Any:
-    """Kappa of tables [..., k, k] of counts; nan where the expected agreement is 1."""
+    """Kappa = (po - pe) / (1 - pe) of tables [..., k, k] of counts; nan where the expected agreement pe is 1."""
     import numpy as np
 
     total = table.sum(axis=(-1, -2))
@@ -30,27 +56,3 @@ def _kappa(table: Any) -> Any:
     expected = (table.sum(axis=-1) * table.sum(axis=-2)).sum(axis=-1) / total**2
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(expected < 1 - 1e-12, (observed - expected) / (1 - expected), np.nan)
-
-
-def cohen_kappa(first: Sequence[str], second: Sequence[str], rounds: int = 2000, seed: int = 0) -> Agreement:
-    """Agreement of two verdicts on the same posts; 95 % percentile interval by drawing posts again.
-
-    ModerationError for lists of different length, or without a post.
-    """
-    import numpy as np
-
-    if len(first) != len(second):
-        raise ModerationError(f"{len(first)} and {len(second)} verdicts: both lists are about the same posts")
-    if not first:
-        raise ModerationError("no post was reviewed twice; agreement needs some")
-    names = {name: k for k, name in enumerate(sorted({*first, *second}))}
-    k, n = len(names), len(first)
-    cells = np.array([names[a] * k + names[b] for a, b in zip(first, second, strict=True)])
-    counts = np.bincount(cells, minlength=k * k)
-    drawn = np.random.default_rng(seed).multinomial(n, counts / n, size=rounds).reshape(rounds, k, k)
-    kappa = float(_kappa(counts.reshape(k, k)))
-    spread = _kappa(drawn)
-    spread = spread[~np.isnan(spread)]
-    low, high = np.quantile(spread, (0.025, 0.975)) if len(spread) and not math.isnan(kappa) else (math.nan, math.nan)
-    observed = sum(a == b for a, b in zip(first, second, strict=True)) / n
-    return Agreement(n, observed, kappa, float(low), float(high))

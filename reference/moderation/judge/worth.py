@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reference.moderation.evaluation.paired import mcnemar_exact
 from reference.moderation.interfaces import Judge
 from reference.moderation.types import Finding, ModerationError, Post
 
@@ -57,18 +58,6 @@ class WorthIt:
         return self.outcome is Worth.BETTER and 2 * self.answered >= self.n
 
 
-def mcnemar_exact(only_first: int, only_second: int) -> float:
-    """Two-sided exact p: of `only_first + only_second` discordant pairs each side is a fair coin (McNemar 1947)."""
-    if only_first < 0 or only_second < 0:
-        raise ValueError("counts must be 0 or more")
-    n = only_first + only_second
-    if n == 0:
-        return 1.0
-    from scipy.stats import binomtest
-
-    return float(binomtest(only_first, n, 0.5).pvalue)
-
-
 def worth_it(judge: Judge, cases: Sequence[JudgeCase], *, alpha: float = 0.05) -> WorthIt:
     """Asks the judge about every case and compares. `NOT_ENOUGH`: so few cases on which the two differ that even a
     clean sweep would not reach `alpha`.
@@ -85,7 +74,7 @@ def worth_it(judge: Judge, cases: Sequence[JudgeCase], *, alpha: float = 0.05) -
     only_judge = sum(said == case.violates != case.model_violates for case, said in pairs)
     only_model = sum(said != case.violates == case.model_violates for case, said in pairs)
     p = mcnemar_exact(only_judge, only_model)
-    if 2 * 0.5 ** (only_judge + only_model) > alpha:
+    if mcnemar_exact(only_judge + only_model, 0) > alpha:
         outcome = Worth.NOT_ENOUGH
     elif p > alpha:
         outcome = Worth.NO_DIFFERENCE

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
+from reference.moderation.evaluation.paired import mcnemar_exact, more_by_chance
 from reference.moderation.types import ModerationError
 
 
@@ -44,20 +45,6 @@ class Gate(Protocol):
         ...
 
 
-def mcnemar_exact(first: int, second: int) -> float:
-    """Two-sided exact p of `first` against `second` discordant pairs under fair chance (Q. McNemar 1947)."""
-    if first < 0 or second < 0:
-        raise ModerationError(f"discordant pairs {first} and {second}: counts are wanted")
-    return min(1.0, 2 * _tail(max(first, second), first + second))
-
-
-def _tail(at_least: int, n: int) -> float:
-    """P(X >= at_least) for n fair coins."""
-    from scipy.special import bdtrc
-
-    return 1.0 if at_least <= 0 else float(bdtrc(at_least - 1, n, 0.5))
-
-
 @dataclass(frozen=True)
 class McNemarGate:
     """Promote if the new model catches more (p below `level`) and no rise of false alarms shows (p above `level`).
@@ -81,7 +68,7 @@ class McNemarGate:
         only_new, only_old = _count(bad & b & ~a), _count(bad & a & ~b)
         false_new, false_old = _count(~bad & b & ~a), _count(~bad & a & ~b)
         p = mcnemar_exact(only_new, only_old)
-        p_false = _tail(false_new, false_new + false_old)
+        p_false = more_by_chance(false_new, false_old)
 
         def result(verdict: Verdict, reason: str) -> GateResult:
             return GateResult(verdict, reason, only_new, only_old, false_new, false_old, p, p_false)

@@ -1,6 +1,7 @@
 """Human review: a queue on Redis Streams, limits that protect reviewers, and a local page to work it."""
 
-from .agreement import Agreement, agreement_of
+from reference.moderation.evaluation.agreement import Agreement, agreement_of
+
 from .queue import ReviewQueue
 from .types import (
     CategoryText,

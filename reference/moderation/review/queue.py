@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
+from reference.moderation.evaluation.agreement import Agreement, agreement_of
 from reference.moderation.interfaces import DecisionLog
 from reference.moderation.types import Action, Decision, Finding, Media, Post, Tier
 
-from .agreement import Agreement, agreement_of
 from .records import decision_fields, decision_from, post_fields, post_from, verdict_from, verdict_text
 from .store import Store, internal_id, redis_errors
 from .types import (

@@ -17,7 +17,6 @@ from reference.moderation.judge import (
     PatternCache,
     Worth,
     is_suspicious,
-    mcnemar_exact,
     worth_it,
 )
 from reference.moderation.judge.prompt import Question, escaped, make_call, read_reply
@@ -281,15 +280,6 @@ def test_evidence_for_another_version_keeps_it_off_and_so_does_silence():
     mostly_silent = Fixed([True] * 8 + [None] * 12)
     found = worth_it(mostly_silent, cases([False] * 20))
     assert (found.outcome, found.answered, found.use_it) == (Worth.BETTER, 8, False)
-
-
-@given(st.integers(0, 60), st.integers(0, 60))
-def test_mcnemar_is_the_doubled_smaller_tail(only_first, only_second):
-    from math import comb
-
-    n, k = only_first + only_second, min(only_first, only_second)
-    tail = sum(comb(n, i) for i in range(k + 1)) / 2**n
-    assert mcnemar_exact(only_first, only_second) == pytest.approx(min(1.0, 2 * tail))
 
 
 def test_worth_it_refuses_no_cases():

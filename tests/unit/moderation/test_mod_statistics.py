@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from reference.moderation.evaluation.agreement import cohen_kappa
+from reference.moderation.evaluation.agreement import Agreement, agreement_of
 from reference.moderation.evaluation.escalation import (
     Band,
     by_group,
@@ -18,6 +18,7 @@ from reference.moderation.evaluation.escalation import (
     feasible,
     outcome,
 )  # fmt: skip
+from reference.moderation.evaluation.paired import mcnemar_exact, more_by_chance
 from reference.moderation.evaluation.rates import (
     by_template,
     claim_rate,
@@ -187,21 +188,48 @@ verdicts = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abc")), m
 def test_kappa_agrees_with_scikit_learn_and_lies_in_its_interval(pairs: list[tuple[str, str]]) -> None:
     from sklearn.metrics import cohen_kappa_score
 
-    first, second = [a for a, _ in pairs], [b for _, b in pairs]
-    found = cohen_kappa(first, second, rounds=200)
-    swapped = cohen_kappa(second, first, rounds=200)
-    assert found.kappa == pytest.approx(swapped.kappa, nan_ok=True)
-    if len({*first}) > 1 and len({*second}) > 1:
-        assert found.kappa == pytest.approx(cohen_kappa_score(first, second))
-    if not math.isnan(found.low):
+    found = agreement_of(pairs, rounds=200)
+    assert found.kappa == pytest.approx(agreement_of([(b, a) for a, b in pairs], rounds=200).kappa)
+    assert (found.n, found.observed) == (len(pairs), pytest.approx(sum(a == b for a, b in pairs) / len(pairs)))
+    if found.kappa is None:
+        assert len({one for pair in pairs for one in pair}) == 1
+    else:
+        assert found.kappa == pytest.approx(cohen_kappa_score(*zip(*pairs, strict=True)))
+    assert (found.low is not None) == (found.high is not None) == (found.kappa is not None and len(pairs) >= 30)
+    if found.low is not None and found.high is not None:
         assert found.low <= found.high
 
 
-def test_kappa_of_full_agreement_is_one_and_of_one_verdict_undefined() -> None:
-    assert cohen_kappa(list("abab"), list("abab")).kappa == 1
-    assert math.isnan(cohen_kappa(["a"] * 5, ["a"] * 5).kappa)
-    with pytest.raises(ModerationError):
-        cohen_kappa(["a"], [])
+def test_kappa_of_full_agreement_is_one_and_of_one_verdict_or_none_undefined() -> None:
+    full = agreement_of([("a", "a"), ("b", "b")] * 20)
+    assert (full.n, full.observed, full.kappa, full.low, full.high) == (40, 1.0, 1.0, 1.0, 1.0)
+    assert agreement_of([("a", "a")] * 40) == Agreement(40, 1.0, None)
+    assert agreement_of([]) == Agreement(0, 0.0, None)
+
+
+def test_the_interval_of_kappa_is_near_that_of_the_large_sample_formula() -> None:
+    pairs = [("a", "a")] * 380 + [("b", "b")] * 420 + [("a", "b")] * 120 + [("b", "a")] * 80
+    found = agreement_of(pairs)
+    # Cohen 1960: po = 0.8, pe = 0.5; standard error sqrt(po (1 - po) / n) / (1 - pe).
+    chance = (500 * 460 + 500 * 540) / 1000**2
+    side = 1.96 * math.sqrt(0.8 * 0.2 / 1000) / (1 - chance)
+    assert (found.low, found.high) == pytest.approx((found.kappa - side, found.kappa + side), abs=0.01)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 200), st.integers(0, 200))
+def test_mcnemar_is_the_exact_binomial_test_of_the_discordant_pairs(first: int, second: int) -> None:
+    n, k = first + second, min(first, second)
+    tail = sum(math.comb(n, i) for i in range(k + 1)) / 2**n
+    assert mcnemar_exact(first, second) == pytest.approx(min(1.0, 2 * tail))
+    assert mcnemar_exact(first, second) == pytest.approx(binomtest(first, n).pvalue if n else 1.0)
+    above = sum(math.comb(n, i) for i in range(first, n + 1)) / 2**n
+    assert more_by_chance(first, second) == pytest.approx(above)
+
+
+def test_negative_counts_of_pairs_are_refused() -> None:
+    with pytest.raises(ModerationError, match="-1"):
+        mcnemar_exact(3, -1)
 
 
 def test_calibration_error_is_small_for_true_probabilities_and_large_for_squared_ones() -> None:
