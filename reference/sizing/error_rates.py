@@ -74,27 +74,10 @@ def rate_upper_bound(errors: int, n: int, confidence: float = 0.95) -> float:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence!r}")
     if errors == n:
         return 1.0
-    low, high = errors / n, 1.0
-    for _ in range(100):
-        middle = (low + high) / 2
-        if _at_most(errors, n, middle) > 1 - confidence:
-            low = middle
-        else:
-            high = middle
-        if high - low <= 1e-12 * high:
-            break
-    return high
+    from scipy.special import betaincinv
 
-
-def _at_most(k: int, n: int, p: float) -> float:
-    """P(X <= k) of a binomial; terms by logarithms, so that n of millions does not overflow."""
-    if p >= 1:
-        return 1.0 if k >= n else 0.0
-    if p <= 0:
-        return 1.0
-    whole, yes, no = math.lgamma(n + 1), math.log(p), math.log1p(-p)
-    terms = (whole - math.lgamma(i + 1) - math.lgamma(n - i + 1) + i * yes + (n - i) * no for i in range(k + 1))
-    return min(1.0, math.fsum(math.exp(term) for term in terms))
+    # P(X <= errors) of a binomial of rate p is 1 - I_p(errors + 1, n - errors), so the bound is a quantile of a beta.
+    return float(betaincinv(errors + 1, n - errors, confidence))
 
 
 def sample_for_bound(limit: float, errors: int = 0, confidence: float = 0.95) -> int:

@@ -159,9 +159,7 @@ class Appeals:
             raise AppealError("category: needed for `partly` (the violation that remains), and only there")
         appeal = self.get(post_id)
         if reviewer.id in appeal.involved:
-            raise AppealError(
-                f"post {post_id!r}: {reviewer.id} had a part in the decision; another person must answer"
-            )
+            raise AppealError(f"post {post_id!r}: {reviewer.id} had a part in the decision; another person must answer")
         made = Answer(post_id, result, reasons, reviewer.id, category, now, now > appeal.due_at)
         args = (reviewer.id, _inner(post_id), json.dumps(asdict(made)), self.settings.keep_s)
         said = self._call("answer", "the answer was not stored", now, *args)

@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
+from reference.moderation.evaluation.rates import interval
+
 from .types import Label, OverturnRate, Result
 
 
 def overturn_rate(overturned: int, n: int, confidence: float = 0.95) -> OverturnRate:
-    """Clopper and Pearson's interval; (0, 1) without data."""
-    if not 0 <= overturned <= n:
-        raise ValueError(f"overturned must be between 0 and n={n}, got {overturned}")
-    from scipy.stats import beta
-
-    tail = (1 - confidence) / 2
-    low = float(beta.ppf(tail, overturned, n - overturned + 1)) if overturned else 0.0
-    high = float(beta.ppf(1 - tail, overturned + 1, n - overturned)) if overturned < n else 1.0
-    return OverturnRate(overturned, n, low, high)
+    """With the exact two-sided interval, (0, 1) without data. ModerationError for counts that cannot be."""
+    return OverturnRate(overturned, n, *interval(overturned, n, confidence))
 
 
 def rates_by_cause(labels: Iterable[Label]) -> dict[str, OverturnRate]:

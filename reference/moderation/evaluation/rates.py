@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reference.moderation.types import ModerationError
+from reference.sizing.error_rates import rate_upper_bound, sample_for_bound, wrong_actions
 
 CONFIDENCE = 0.95
 
@@ -24,10 +25,8 @@ def _check(errors: int, n: int, confidence: float) -> None:
 
 def upper_bound(errors: int, n: int, confidence: float = CONFIDENCE) -> float:
     """One-sided exact upper bound of the rate; 1.0 where n is 0."""
-    from scipy.special import betaincinv
-
     _check(errors, n, confidence)
-    return 1.0 if errors >= n else float(betaincinv(errors + 1, n - errors, confidence))
+    return rate_upper_bound(int(errors), int(n), confidence) if n else 1.0
 
 
 def lower_bound(errors: int, n: int, confidence: float = CONFIDENCE) -> float:
@@ -42,22 +41,11 @@ def interval(errors: int, n: int, confidence: float = CONFIDENCE) -> tuple[float
 
 
 def rows_needed(rate: float, errors: int = 0, confidence: float = CONFIDENCE) -> int:
-    """Fewest rows with `errors` errors whose upper bound is below `rate`; none: ceil(ln(1 - c) / ln(1 - rate))."""
+    """Fewest rows with `errors` errors whose upper bound is below `rate`; none: about ln(1 - c) / ln(1 - rate)."""
     if not 0 < rate < 1:
         raise ModerationError(f"rate={rate}: a share between 0 and 1")
-    if errors == 0:
-        _check(0, 0, confidence)
-        return math.ceil(math.log(1 - confidence) / math.log1p(-rate))
-    low, high = errors, max(2 * errors, 2)
-    while upper_bound(errors, high, confidence) >= rate:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        if upper_bound(errors, middle, confidence) < rate:
-            high = middle
-        else:
-            low = middle
-    return high
+    _check(errors, errors, confidence)
+    return sample_for_bound(rate, int(errors), confidence)
 
 
 @dataclass(frozen=True)
@@ -106,8 +94,8 @@ def precision(fpr: float, recall: float, prevalence: float) -> float:
     for name, value in (("fpr", fpr), ("recall", recall), ("prevalence", prevalence)):
         if not 0 <= value <= 1:
             raise ModerationError(f"{name}={value}: a share between 0 and 1")
-    flagged = recall * prevalence + fpr * (1 - prevalence)
-    return recall * prevalence / flagged if flagged else math.nan
+    found = wrong_actions(1.0, prevalence, fpr, 1 - recall)
+    return found.precision if found.removed else math.nan
 
 
 def by_template(
