@@ -12,6 +12,9 @@ UNREADABLE = "unreadable"  # the post or a medium of it cannot be decoded, or is
 UNAVAILABLE = "unavailable"  # a part that had to look (a model, the judge) did not run
 
 
+MOST_OF_A_MODEL = 1.0 - 1e-6  # the highest score of a model's finding: 1.0 means certain, and is kept for rules
+
+
 class ModerationError(Exception):
     """A failure of moderation that a user can act on; the message names the field or file and the mend."""
 

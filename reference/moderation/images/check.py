@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference.moderation.types import UNAVAILABLE, UNREADABLE, Finding, Media, Tier
+from reference.moderation.types import MOST_OF_A_MODEL, UNAVAILABLE, UNREADABLE, Finding, Media, Tier
 
 from .classifier import ImageClassifier
 from .decoding import ImageLimits, UnreadableError, decode
@@ -111,6 +111,7 @@ class Images:
                 for label, score in zip(self.classifier.spec.labels, probabilities[place].tolist(), strict=True):
                     if label.category and score >= self.settings.report:
                         detail = f"The image model sees {label.name.replace('_', ' ')} (probability {score:.2f})."
+                        score = min(score, MOST_OF_A_MODEL)
                         found.append(_finding(label.category, score, Tier.MODELS, "image_model", detail))
                 if QR_LABEL in self.classifier.labels:
                     likely = float(probabilities[place][self.classifier.labels.index(QR_LABEL)])

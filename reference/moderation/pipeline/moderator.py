@@ -19,6 +19,7 @@ from reference.moderation.interfaces import (
 )
 from reference.moderation.policy import Policy, PolicyBook
 from reference.moderation.types import (
+    MOST_OF_A_MODEL,
     UNAVAILABLE,
     UNREADABLE,
     Action,
@@ -96,6 +97,12 @@ class Moderator:
         if isinstance(self.policy, Policy):
             return self.policy
         return self.policy.at(post.posted_at or self._clock(), post.country)
+
+    def reasons(self, posts: Sequence[Post], decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+        """A statement of reasons for every rejection among `decisions`, as the log takes them."""
+        from reference.moderation.record.reasons import reasons_of
+
+        return reasons_of(posts, decisions, lambda post, _: self.policy_of(post))
 
     def screen_only(self, posts: Sequence[Post]) -> list[Decision | None]:
         """Tier 1 alone: a decision where the rules decide, None where the post has to go on. Nothing is logged."""
@@ -310,7 +317,11 @@ class Moderator:
 
     def _deliver(self, posts: Sequence[Post], decisions: Sequence[Decision]) -> None:
         if self.log is not None and decisions:
-            self.log.append(decisions)
+            statements = self.reasons(posts, decisions)
+            if statements:
+                self.log.append(decisions, statements=statements)
+            else:
+                self.log.append(decisions)
         if self.reviews is None:
             return
         for post, decision in zip(posts, decisions, strict=True):
@@ -340,7 +351,7 @@ def _model_findings(case: _Case, model: TextModel, row: Any) -> list[Finding]:
     """Scores that the policy asks something about. A model is never certain: 1.0 is kept for rules."""
     found = []
     for category, score in zip(model.categories, row, strict=True):
-        score = min(float(score), 1.0 - 1e-6)
+        score = min(float(score), MOST_OF_A_MODEL)
         finding = Finding(category, score, Tier.MODELS, "text_model", f"The text model puts the post into {category}.")
         if case.policy is not None and case.policy.action(finding) is not Action.APPROVE:
             found.append(finding)

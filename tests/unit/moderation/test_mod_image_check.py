@@ -145,6 +145,16 @@ def test_without_a_model_or_with_one_that_fails_the_check_says_unavailable(
     assert "RuntimeError" in next(one.detail for one in found if one.category == UNAVAILABLE)
 
 
+def test_the_model_is_never_as_certain_as_a_known_image(
+    monkeypatch: pytest.MonkeyPatch, classifier: ImageClassifier
+) -> None:
+    monkeypatch.setattr(classifier, "probabilities", lambda frames: np.ones((len(frames), 3), np.float32))
+    (found,) = Images(classifier).check([png(pictures(1, 1)[0])])
+    scores = [one.score for one in found if one.detector == "image_model"]
+    assert len(scores) == 2
+    assert all(0.999 < score < 1 for score in scores)
+
+
 def test_the_version_changes_with_whatever_changes_an_outcome(classifier: ImageClassifier) -> None:
     known = KnownImages()
     known.add_hashes("a", ["0" * 64], "made")
