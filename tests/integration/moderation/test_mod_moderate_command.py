@@ -19,7 +19,7 @@ from test_cli_json import compare
 
 LINES = [
     {"id": "1", "text": "good morning"},
-    {"id": "2", "text": "rule:hate", "country": "DE"},
+    {"id": "2", "text": "rule:spam", "country": "DE"},
     {"id": "3", "txt": "x"},
     {"id": "4", "text": "habari", "language": "sw"},
 ]
@@ -51,12 +51,12 @@ def test_every_line_gets_a_decision_and_every_rejection_a_statement(moderate, tm
     statements = [json.loads(line) for line in said.read_text().splitlines()]
     assert [s["territorial_scope"] for s in statements] == [["DE"]]
     jsonschema.validate(statements[0], schema())
-    assert "rule:hate" not in said.read_text()
+    assert "rule:spam" not in said.read_text()
 
 
 def test_the_table_says_why(moderate):
     result = moderate()
-    for words in ("reject", "hate", "A rule matched", "validated for the language sw", "line 3 (id 3)"):
+    for words in ("reject", "spam", "A rule matched", "validated for the language sw", "line 3 (id 3)"):
         assert words in result.stdout
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mod_parts_fakes import ByteImages, Queue, SlowVideos, WordJudge, WordModel, WordRules
 
+from reference.moderation.pipeline.default import default_moderator, rules_moderator
 from reference.moderation.pipeline.moderator import Moderator
 from reference.moderation.policy import PolicyBook
 from reference.moderation.record import SqliteDecisionLog
@@ -30,7 +31,8 @@ def decide(text="", *, using=None, **fields):
     [
         ("good morning", Action.APPROVE, "", Tier.MODELS),
         ("", Action.APPROVE, "", Tier.MODELS),
-        ("rule:hate", Action.REJECT, "hate", Tier.RULES),
+        ("rule:spam", Action.REJECT, "spam", Tier.RULES),
+        ("rule:hate", Action.ESCALATE, "hate", Tier.RULES),
         ("rule:threat", Action.ESCALATE, "threat", Tier.RULES),
         ("rule:threat rule:spam", Action.REJECT, "spam", Tier.RULES),
         ("rule:new_thing", Action.ESCALATE, "new_thing", Tier.RULES),
@@ -75,7 +77,7 @@ def test_languages_without_validated_model_go_to_a_person_and_are_named():
     assert (decision.action, decision.missing) == (Action.ESCALATE, ("text_model:sw",))
     assert decide("hate=0.98 x", language="sw").action is Action.ESCALATE
     assert decide("12 34 !!", language="und").action is Action.APPROVE
-    assert decide("rule:hate", language="sw").action is Action.REJECT
+    assert decide("rule:spam", language="sw").action is Action.REJECT
 
 
 def test_failing_rules_send_every_post_of_the_batch_to_a_person():
@@ -113,9 +115,9 @@ def test_a_part_over_the_deadline_is_named_and_the_others_still_count():
 
 
 def test_one_bad_picture_of_several_decides():
-    pictures = (Media("a", b""), Media("b", b"forbidden_symbol"), Media("c", b"broken"))
+    pictures = (Media("a", b""), Media("b", b"qr_spam"), Media("c", b"broken"))
     decision = decide("fine", images=pictures)
-    assert (decision.action, decision.category) == (Action.REJECT, "forbidden_symbol")
+    assert (decision.action, decision.category) == (Action.REJECT, "qr_spam")
     assert decide("fine", images=pictures[::2]).category == UNREADABLE
 
 
@@ -219,3 +221,51 @@ def test_nothing_unseen_is_approved_and_every_post_gets_one_decision(some, with_
             assert decision.action is not Action.APPROVE
         assert (decision.severity > 0) == (decision.action is not Action.APPROVE)
         assert decision.versions["policy"]
+
+
+@pytest.fixture
+def default(monkeypatch):
+    monkeypatch.setattr("reference.moderation.models.default_text_model", WordModel)  # training takes seconds
+    return default_moderator()
+
+
+def with_code(payload):
+    """A grey picture with a QR code in it, as PNG."""
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    from reference.moderation.images.synthetic import qr_matrix
+
+    code = np.kron(qr_matrix(payload), np.ones((6, 6), np.uint8))
+    picture = np.pad(code, 40, constant_values=180)
+    target = io.BytesIO()
+    Image.fromarray(np.stack([picture] * 3, axis=-1)).save(target, "PNG")
+    return Media("code.png", target.getvalue())
+
+
+def test_the_default_moderator_rejects_a_code_that_leads_to_a_host_on_the_block_list(default):
+    from reference.moderation.images.synthetic import BENIGN_HOSTS, BLOCKED_HOSTS
+
+    for host in (*BLOCKED_HOSTS, f"shop.{BLOCKED_HOSTS[0]}"):
+        decision = decide(using=default, images=(with_code(f"https://{host}/1"),))
+        assert (decision.action, decision.category, decision.tier) == (Action.REJECT, "qr_spam", Tier.MODELS)
+    decision = decide(using=default, images=(with_code(f"https://{BENIGN_HOSTS[0]}/1"),))
+    assert "qr_spam" not in {finding.category for finding in decision.findings}
+    assert decision.action is not Action.REJECT
+
+
+def test_the_default_moderator_asks_for_the_newest_rules_of_every_batch_and_the_rules_moderator_does_not(
+    default, monkeypatch
+):
+    from reference.moderation.rules.hot import HotRules
+
+    asked = []
+    current = HotRules.current
+    monkeypatch.setattr(HotRules, "current", lambda rules: asked.append(1) or current(rules))
+    decide("good morning", using=default)
+    decide("good evening", using=default)
+    assert len(asked) == 2
+    decide("good morning", using=rules_moderator())
+    assert len(asked) == 2

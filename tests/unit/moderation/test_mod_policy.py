@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.moderation.policy import CATEGORIES, PolicyBook, default_policy_folder
-from reference.moderation.types import UNAVAILABLE, UNREADABLE, Action, Finding, ModerationError, Tier
+from reference.moderation.types import MOST_OF_A_MODEL, UNAVAILABLE, UNREADABLE, Action, Finding, ModerationError, Tier
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 FILE = "2026-06.toml"
@@ -49,6 +49,15 @@ def test_an_overlay_holds_from_its_first_moment_in_any_time_zone():
     assert book.at(begin - timedelta(seconds=1), "FR").categories["counterfeit"].ground == "terms"
 
 
+@pytest.mark.parametrize("country", ["", "DE", "AT", "US"])
+def test_what_is_too_weak_to_reject_goes_to_a_person(country):
+    policy = BOOK.at(NOW, country)
+    assert policy.categories["hate"].action(1.0) is Action.ESCALATE  # word lists hit quotations too
+    for mark in ("forbidden_symbol", "banned_logo"):
+        assert policy.categories[mark].action(MOST_OF_A_MODEL) is Action.ESCALATE
+    assert policy.categories["known_image"].action(1.0) is Action.REJECT
+
+
 def test_the_version_of_the_posts_time_decides():
     book = PolicyBook.load()
     change_over = datetime(2026, 6, 1, tzinfo=UTC)
@@ -76,7 +85,11 @@ def test_a_time_without_zone_or_before_the_first_version_is_refused():
         ("[categories.hate]", "[categories.unavailable]", ("unavailable", "cannot be configured")),
         ("reject_at = 0.97", "reject_at = 0.2", ("categories.hate", "escalate_at 0.4 is above reject_at 0.2")),
         ("reject_at = 0.97", "reject_at = 97", ("categories.hate.reject_at", "no probability")),
-        ('rule_action = "reject"', 'rule_action = "approve"', ("categories.hate.rule_action", "reject or escalate")),
+        (
+            'rule_action = "reject"',
+            'rule_action = "approve"',
+            ("counterfeit.rule_action", "reject or escalate"),
+        ),
         ("STATEMENT_CATEGORY_VIOLENCE", "STATEMENT_CATEGORY_VIOLENT", ("dsa_category", "STATEMENT_CATEGORY_VIOLENCE")),
         ("effective_from = 2026-06-01T00:00:00Z", "effective_from = 2026-06-01T00:00:00", ("effective_from", "zone")),
         ("effective_from = 2026-06-01T00:00:00Z", "effective_from = 2026-06-02T00:00:00Z", ("no policy in between",)),

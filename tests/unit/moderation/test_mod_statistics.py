@@ -205,6 +205,9 @@ def test_kappa_of_full_agreement_is_one_and_of_one_verdict_or_none_undefined() -
     assert (full.n, full.observed, full.kappa, full.low, full.high) == (40, 1.0, 1.0, 1.0, 1.0)
     assert agreement_of([("a", "a")] * 40) == Agreement(40, 1.0, None)
     assert agreement_of([]) == Agreement(0, 0.0, None)
+    pairs = [("a", "a"), ("b", "b"), ("a", "b")] * 10
+    assert agreement_of(pairs).low is not None
+    assert agreement_of(pairs[1:]).low is None  # 29 pairs
 
 
 def test_the_interval_of_kappa_is_near_that_of_the_large_sample_formula() -> None:
