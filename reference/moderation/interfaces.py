@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from .types import Action, Decision, Finding, Media, Post, Screened
@@ -64,8 +64,8 @@ class Judge(Protocol):
 class DecisionLog(Protocol):
     """Append-only; a post's second decision by the same tier is refused silently (idempotence), never overwritten."""
 
-    def append(self, decisions: Sequence[Decision]) -> int:
-        """How many were new."""
+    def append(self, decisions: Sequence[Decision], *, statements: Sequence[Mapping[str, Any]] = ()) -> int:
+        """How many were new. `statements`: of reasons, for the rejections among them, kept beside them."""
         ...
 
     def why(self, post_id: str) -> list[Decision]:

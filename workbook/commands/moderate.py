@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,6 +27,9 @@ def command(
         str | None, typer.Option("--statements", help="Write a DSA statement of reasons per rejection here.")
     ] = None,
     policy: Annotated[str | None, typer.Option("--policy", help="Folder of policy files [default: shipped].")] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Log the decisions, and queue what is escalated for `review-queue`.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Decide about your own posts: approve, reject or escalate, each with its reasons. Nothing leaves this machine.
@@ -44,10 +48,11 @@ def command(
         _writable(out)
     if statements:
         _writable(statements)
-    moderator = default_moderator(policy)
-    begun = time.perf_counter()
-    decisions = [one for batch in _batches(posts) for one in moderator.decide(batch)]
-    seconds = time.perf_counter() - begun
+    with contextlib.ExitStack() as stack:
+        moderator = default_moderator(policy, **(_review_parts(stack) if review else {}))
+        begun = time.perf_counter()
+        decisions = [one for batch in _batches(posts) for one in moderator.decide(batch)]
+        seconds = time.perf_counter() - begun
     unread = [made for problem in problems if (made := problem.decision({"policy": "none"}))]
     rejected = [
         statement_of(post, made, moderator.policy_of(post))
@@ -68,6 +73,18 @@ def command(
                 console.say(log, f"{name} written to {target}")
     if problems:
         raise typer.Exit(FAILED)
+
+
+def _review_parts(stack: contextlib.ExitStack) -> dict[str, Any]:
+    """The log and the queue that `workbook review-queue` works with."""
+    from reference.moderation.review import ReviewQueue
+    from reference.serving.redis_store import connect
+    from workbook.commands.review_queue import decision_log
+
+    client = connect(None)
+    stack.callback(client.close)
+    log = decision_log(None, stack)
+    return {"log": log, "reviews": ReviewQueue(client, log)}
 
 
 def _batches(posts: Sequence[Post]) -> Iterator[Sequence[Post]]:

@@ -28,6 +28,7 @@ def command(
     from datetime import UTC, datetime
 
     from reference.moderation.policy.book import PolicyBook
+    from reference.moderation.record import policy_named_in, reasons_of
     from reference.moderation.review import Reviewer, ReviewQueue
     from reference.moderation.review.demo import demo_posts
     from reference.moderation.review.page.serving import ReviewPage, policy_categories
@@ -36,12 +37,19 @@ def command(
 
     codes = frozenset(code.strip() for code in languages.split(",") if code.strip())
     person = Reviewer(reviewer, codes | {"en", "ar"} if demo else codes, lead=lead)
-    texts = policy_categories(PolicyBook.load().at(datetime.now(UTC)))
+    book = PolicyBook.load()
+    texts = policy_categories(book.at(datetime.now(UTC)))
+    named = policy_named_in(book)
     with contextlib.ExitStack() as stack:
         client = connect(stack.enter_context(private_redis()).url if demo else None)
         stack.callback(client.close)
-        decisions = None if demo else _decision_log(log, stack)
-        queue = ReviewQueue(client, decisions, categories={one.id: one.severity for one in texts})
+        decisions = None if demo else decision_log(log, stack)
+        queue = ReviewQueue(
+            client,
+            decisions,
+            categories={one.id: one.severity for one in texts},
+            reasons=lambda post, decision: reasons_of([post], [decision], named),
+        )
         if demo:
             for post, decision in demo_posts(texts):
                 queue.put(post, decision)
@@ -53,7 +61,8 @@ def command(
             queue.release(person)
 
 
-def _decision_log(path: Path | None, stack: contextlib.ExitStack) -> DecisionLog:
+def decision_log(path: Path | None, stack: contextlib.ExitStack) -> DecisionLog:
+    """The log that `workbook moderate --review` writes to as well."""
     from reference.moderation.record.log import SqliteDecisionLog
     from reference.serving.models import cache_dir
 

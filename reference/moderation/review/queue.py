@@ -7,7 +7,7 @@ import json
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -16,7 +16,15 @@ from reference.moderation.evaluation.agreement import Agreement, agreement_of
 from reference.moderation.interfaces import DecisionLog
 from reference.moderation.types import Action, Decision, Finding, Media, Post, Tier
 
-from .records import decision_fields, decision_from, post_fields, post_from, verdict_from, verdict_text
+from .records import (
+    decision_fields,
+    decision_from,
+    post_fields,
+    post_from,
+    verdict_from,
+    verdict_text,
+    with_media_names,
+)
 from .store import Store, internal_id, redis_errors
 from .types import (
     Item,
@@ -46,6 +54,8 @@ class ReviewQueue:
         client: of redis-py, `decode_responses=False` (`reference.serving.redis_store.connect()`).
         log: where final decisions go; None only for tests and drills.
         categories: ids that a rejection may name, with their severity (1 to 4); none: any.
+        reasons: statements of reasons for a closed post, which go to the log with the decision (see
+            `record.reasons_of`); the post has no media data. None: no statements.
         clock: seconds since the epoch.
     """
 
@@ -57,6 +67,7 @@ class ReviewQueue:
         settings: QueueSettings | None = None,
         name: str = "main",
         categories: Mapping[str, int] | None = None,
+        reasons: Callable[[Post, Decision], Sequence[Mapping[str, Any]]] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not name.replace("-", "").isalnum():
@@ -64,7 +75,7 @@ class ReviewQueue:
         self.settings = settings or QueueSettings()
         self.categories = dict(categories or {})
         self.log_error = ""  # why the decision log did not take what waits in the outbox; empty if it did
-        self._log, self._clock = log, clock
+        self._log, self._reasons, self._clock = log, reasons, clock
         self._store = Store(client, f"mod:review:{name}:")
         self._client, self._prefix = client, self._store.prefix
 
@@ -225,7 +236,7 @@ class ReviewQueue:
                 continue  # another process logged it meanwhile
             if self._log is not None:
                 try:
-                    self._log.append([closed[1]])
+                    self._record(*closed[1:])
                 except Exception as error:  # whatever a log raises: the post stays in the outbox
                     self.log_error = f"{type(error).__name__}: {error}"
                     break
@@ -314,12 +325,21 @@ class ReviewQueue:
         data: dict[str, Any] = json.loads(text)
         return data
 
-    def _closed(self, inner: str) -> tuple[Outcome, Decision] | None:
+    def _record(self, decision: Decision, post: Post) -> None:
+        assert self._log is not None
+        statements = self._reasons(post, decision) if self._reasons else ()
+        if statements:
+            self._log.append([decision], statements=statements)
+        else:
+            self._log.append([decision])
+
+    def _closed(self, inner: str) -> tuple[Outcome, Decision, Post] | None:
         with redis_errors("the outcome was not read"):
             item = self._client.hgetall(f"{self._prefix}item:{inner}")
         if b"data" not in item:
             return None
-        before = decision_from(json.loads(item[b"data"])["decision"])
+        data = json.loads(item[b"data"])
+        before, post = decision_from(data["decision"]), with_media_names(post_from(data["post"]), data["media"])
         action, category = Action(item[b"action"].decode()), item[b"category"].decode()
         closed_at = float(item[b"closed"])
         verdicts = self.verdicts(before.post_id)
@@ -340,4 +360,4 @@ class ReviewQueue:
             decided_at=datetime.fromtimestamp(closed_at, UTC),
             missing=before.missing,
         )
-        return outcome, decision
+        return outcome, decision, post

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from reference.moderation.types import Action, Decision, Finding, Post, Tier
+from reference.moderation.types import Action, Decision, Finding, Media, Post, Tier
 
 from .types import Verdict
 
@@ -39,6 +40,13 @@ def post_from(fields: Mapping[str, Any]) -> Post:
         posted_at=datetime.fromisoformat(posted) if posted else None,
         views=fields["views"],
     )
+
+
+def with_media_names(post: Post, notes: Sequence[Mapping[str, Any]]) -> Post:
+    """The post with its media by name only, without data: for statements that say what kind of content it was."""
+    images = tuple(Media(note["name"], b"") for note in notes if note["kind"] == "image")
+    video = next((Media(note["name"], b"") for note in notes if note["kind"] == "video"), None)
+    return replace(post, images=images, video=video)
 
 
 def decision_fields(decision: Decision) -> dict[str, Any]:
