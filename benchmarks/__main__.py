@@ -21,6 +21,8 @@ NAMES = (
     "rag_vectors",
     "rag_hybrid",
     "rag_peers",
+    "moderation_media",
+    "moderation_models",
     "moderation_replay",
     "moderation_rules",
 )

@@ -48,3 +48,14 @@ def default_moderator(policy: str | Path | None = None, **settings: Any) -> Mode
 
     images, rules = default_images(), default_rules(hot=True)
     return Moderator(PolicyBook.load(policy), rules, default_text_model(), images, Videos(images), **settings)
+
+
+def reviewing_moderator(policy: str | Path | None = None, **settings: Any) -> Moderator:
+    """`default_moderator` that puts what it escalates into the review queue (REDIS_URL, or the private Redis).
+
+    What stream workers of the second stage name as their moderator.
+    """
+    from reference.moderation.review import ReviewQueue
+    from reference.serving.redis_store import connect
+
+    return default_moderator(policy, reviews=ReviewQueue(connect(None)), **settings)
