@@ -23,7 +23,7 @@ replayed = 100_000  # posts sent through Redis at the rate of the question
 drill_posts = 1200  # posts per week of the drift drill
 judged = 10  # posts that the language model judges
 review_copies = 8  # times eight posts in the review queue
-simulated_seconds = 100
+simulated_seconds = 230
 
 # %%
 import dataclasses
@@ -353,7 +353,10 @@ captions = []
 for s, row in zip(samples[:6], said, strict=False):
     truth = ", ".join(name.split("_")[-1] for name in sorted(s.labels)) or "harmless"
     captions.append(
-        (f"truth: {truth}\n" + " ".join(f"{n.split('_')[0]} {p:.2f}" for n, p in zip(names, row, strict=True)), s.image)
+        (
+            f"truth: {truth}\n" + " ".join(f"{n.split('_')[-1]} {p:.2f}" for n, p in zip(names, row, strict=True)),
+            s.image,
+        )
     )
 q4_running.pictures(captions, columns=3)
 
@@ -421,6 +424,9 @@ record("pdq_distance", {name: [one, helped] for name, one, helped in distances},
 q4_running.hash_distances(distances, 31)
 
 # %% [markdown]
+# Crops away from the middle and text written over the picture are still mostly missed; the recorded benchmark
+# (`moderation_media`) says how often.
+#
 # **Video** is images with a bill. Looking at one frame a second is cheap and blind to a flash of a single frame:
 
 # %%
@@ -503,6 +509,39 @@ pd.DataFrame(
 ).style.hide(axis="index")  # fmt: skip
 
 # %% [markdown]
+# The same by disguise and by language (models only; tier 1 undoes most disguises before them), for the kinds with enough
+# rows to say anything:
+
+# %%
+from reference.moderation.evaluation.rates import by_template
+
+kinds_of = {
+    "disguise": [r.transform or "as written" for r in held_out],
+    "language": ["English" if r.language == "en" else "another" for r in held_out],
+}
+rows = []
+for kind, names_of in kinds_of.items():
+    found = by_group(*held_scores, names_of, band)
+    rows += [
+        (kind, name, f"{g['bad']:.0f}", f"{g['fnr']:.1%} (at most {g['fnr_upper']:.1%})", f"{g['escalated']:.0%}")
+        for name, g in sorted(found.items(), key=lambda item: -item[1].get("fnr_upper", 0))
+        if g["bad"] >= 20
+    ]
+held, truth = held_scores
+for name, wrong, of in (
+    ("wrongly rejected", held >= band.high, ~truth),
+    ("wrongly approved", held < band.low, truth),
+):
+    low, high = by_template(wrong[of].tolist(), [r.template for r, one in zip(held_out, of, strict=True) if one])
+    print(
+        f"{name}: {wrong[of].mean():.2%} of the held-out posts; over new sentence patterns 95 % lies in [{low:.2%}, {high:.2%}]"
+    )
+pd.DataFrame(rows, columns=["by", "", "violating", "wrongly approved", "escalated"]).style.hide(axis="index")
+
+# %% [markdown]
+# Posts of one pattern resemble each other, so the interval over *patterns* is the wider, honest one: exact bounds over
+# posts assume that tomorrow's posts use today's sentences.
+#
 # ### 4.5 The curve that decides the design
 #
 # Two thresholds: below the lower one approve, above the upper one reject, between them a person. Ask for fewer errors and
@@ -531,6 +570,23 @@ if verdict.within_share:
         f"  within {a.review_high:.0%}: at most {o.fpr_upper:.2%} wrongly rejected, at most {o.fnr_upper:.0%} wrongly approved"
     )
 q4_running.escalation_curve(curves, (a.review_low, a.review_high))
+
+# %%
+measured = dataclasses.replace(
+    a,
+    tier1_posts_per_core_second=parts[-1][1],
+    escalated_for_both_targets=verdict.share_needed,
+    clean_test_posts=verdict.fpr.n,
+    clean_test_errors=verdict.fpr.errors,
+    violating_test_posts=verdict.fnr.n,
+    violating_test_errors=verdict.fnr.errors,
+)
+before = {c.id: c for c in ledger}
+again = [c for c in claims(4, {4: measured}) if c.computed != before[c.id].computed]
+record("ledger_with_measured", {c.id: str(c.verdict) for c in again}, evidence="MEASURED")
+print("The ledger again, with this run's own figures; what they change:")
+for c in again:
+    print(f"  {c.statement} {c.computed_text} instead of {before[c.id].computed_text}: {c.verdict}")
 
 # %% [markdown]
 # **Say this plainly in the interview.** With these models the three targets do not hold together, and no published

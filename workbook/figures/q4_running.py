@@ -162,7 +162,7 @@ def hash_distances(rows: Sequence[tuple[str, float, float]], threshold: float) -
         ax.axvline(threshold, color=INK, linestyle="--", linewidth=1)
         note(ax, "left of the line: recognised", (threshold, places[-1]), (12, 4))
         ax.set_yticks(places, [name for name, _, _ in rows])
-        ax.legend(fontsize=8, loc="lower right")
+        ax.legend(fontsize=8, loc="upper right")
         ax.grid(axis="y", visible=False)
         ax.set(xlabel="bits that differ, of 256", title="a mirror image is another picture to one hash")
         return close(figure)
