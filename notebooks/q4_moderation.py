@@ -134,7 +134,7 @@ q4_sizing.precision_by_prevalence(a.fpr, a.fnr, {"assumed here": a.prevalence, "
 
 # %% [markdown]
 # **What an interviewer should hear.** *Machines are cheap and nearly all of them look at video and images. The review
-# share is what breaks: one per cent of a million a minute is ten thousand cases a minute. So I ask which error rates
+# share is what breaks: one per cent of such a stream needs a town of reviewers. So I ask which error rates
 # and which review share can hold together, measure that curve, and say which target has to give.*
 
 # %% [markdown]
@@ -166,7 +166,7 @@ q4_sizing.precision_by_prevalence(a.fpr, a.fnr, {"assumed here": a.prevalence, "
 # ### 4.1 A corpus that may be shown
 #
 # Public sets of hateful posts cannot be redistributed with a notebook, and should not be printed in one. This corpus is
-# made by code: invented words, `.example` hosts, 51 languages, harmless look-alikes, quotations and counter-speech. It is
+# made by code: invented words, `.example` hosts, many languages, harmless look-alikes, quotations and counter-speech. It is
 # split *by template*: no sentence pattern of the held-out posts was trained on. (Loaders for Davidson and HateCheck are in
 # `reference.moderation.corpus.datasets`; bring the files.)
 
@@ -275,7 +275,7 @@ record(
 q4_running.rates_plot(parts, a.rate, f"{a.rate:,.0f}/s: the question")
 
 # %% [markdown]
-# Tier 1 for text fits one or two cores. Anybody who proposes GPUs or a fleet for it has not measured it.
+# See the cores beside the bars. Anybody who proposes GPUs or a fleet for the rules has not measured them.
 #
 # A rule is data, and data can be wrong. Rules that would stop the world are refused when they are loaded, with the
 # reason; a hot reload keeps the old rules until the new ones are good:
@@ -323,7 +323,7 @@ pd.DataFrame(
 # ### 4.3 Images and video
 #
 # The pictures are made too: an invented forbidden symbol, a stand-in for a banned logo, QR codes whose hosts are or are
-# not on a block list, and scenes without any of them. The classifier (84,000 parameters, trained by a script of this
+# not on a block list, and scenes without any of them. The classifier (a small one, trained by a script of this
 # project) never saw the *kinds of scene* that it is tested on.
 
 # %%
@@ -589,12 +589,12 @@ for c in again:
     print(f"  {c.statement} {c.computed_text} instead of {before[c.id].computed_text}: {c.verdict}")
 
 # %% [markdown]
-# **Say this plainly in the interview.** With these models the three targets do not hold together, and no published
-# classifier that we know claims them. What would be needed: models several times better on the hard functionalities
+# **Say this plainly in the interview.** With these models the three targets do not hold together. What would be needed: models several times better on the hard functionalities
 # above, or a review share of tens of per cent, or different targets per category (strict where a miss is dangerous, loose
-# where it is a nuisance). Platforms that publish figures state a false-positive rate of 1 %, ten times looser.
+# where it is a nuisance).
 #
-# **Languages.** The models are validated for a handful; rules and routing cover more than fifty. The rest goes to people:
+# **Languages.** The models are validated for what the line below names; rules and routing cover more. The rest goes
+# to people:
 
 # %%
 languages = sorted({r.language for r in held_out})
@@ -819,7 +819,7 @@ q4_sizing.bad_days(days, {"text": magnitude(a.text_limit, "s"), "video": magnitu
 # %% [markdown]
 # - **Wait or escalate.** When tier 2 is away, sending late posts to people keeps the deadline and buries the reviewers for
 #   days. Hold what is not time-critical instead, and escalate only the grave categories.
-# - **Cache.** A viral post is one decision and half a million copies. Key the cache on content, policy and versions.
+# - **Cache.** A viral post is one decision and very many copies; see the last panel. Key the cache on content, policy and versions.
 # - **Precision against prevalence.** Rare categories cannot be removed automatically at any false-positive rate that
 #   you can show; they can be *ranked* for people.
 # - **What breaks first** when traffic doubles: people, then video decoding. Rules and text do not notice.
@@ -863,13 +863,13 @@ pd.DataFrame(told, columns=["picture", "what happens: a person sees this reason"
 # %% [markdown]
 # ## 7. What interviewers ask next
 #
-# 1. *Your false-positive rate is 0.1 %. How do you know?* From at least 2,995 clean posts without an error, drawn like the
+# 1. *Your false-positive rate is 0.1 %. How do you know?* From enough clean posts without an error (2.5 has the number), drawn like the
 #    traffic, and not from the templates you trained on. Otherwise you do not.
 # 2. *Legal wants a category gone within an hour in one country.* An overlay of the policy with its own dates; decisions
 #    keep the version that they were made under.
 # 3. *The reviewers are drowning.* Show the curve of 4.5: which error rate buys how many of them, and which category
 #    could tolerate a looser one.
-# 4. *Why not send everything to a large language model?* Count its tokens at 16,667 posts a second; the ledger has the
+# 4. *Why not send everything to a large language model?* Count its tokens at the stream's rate; the ledger has the
 #    bill. Then ask what its bound is on *your* posts.
 # 5. *Somebody claims a word is theirs to use.* Reclaimed use is a functionality of the test set, with its own error
 #    rate; see the table in 4.4.

@@ -7,12 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reference.moderation.links.lists import entry_over
 from reference.moderation.types import MOST_OF_A_MODEL, UNAVAILABLE, UNREADABLE, Finding, Media, Tier
 
 from .classifier import ImageClassifier
 from .decoding import ImageLimits, UnreadableError, decode
 from .hashes import KnownImages
-from .qr import blocked, payload_host, read_qr
+from .qr import payload_host, read_qr
 
 QR_LABEL = "qr_code"
 
@@ -130,7 +131,7 @@ class Images:
         found = []
         for payload in payloads:
             host = payload_host(payload)
-            if rule := blocked(host, self.blocked_hosts):
+            if rule := entry_over(host, self.blocked_hosts):
                 detail = f"A QR code leads to {host}, which is on the list of blocked hosts."
                 found.append(_finding("qr_spam", 1.0, Tier.MODELS, "qr_code", detail, rule))
         return found

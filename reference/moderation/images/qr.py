@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,10 +42,4 @@ def payload_host(payload: str) -> str:
         return ""
 
 
-def blocked(host: str, hosts: Collection[str]) -> str:
-    """The entry of `hosts` that `host` is or lies under; empty if none."""
-    labels = host.split(".")
-    return next((name for i in range(len(labels) - 1) if (name := ".".join(labels[i:])) in hosts), "")
-
-
-__all__ = ["SCALES", "blocked", "payload_host", "read_qr"]
+__all__ = ["SCALES", "payload_host", "read_qr"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -45,10 +46,15 @@ class LinkLists:
         return cls(brands=named, **lists)
 
 
-def listed(host: str, hosts: frozenset[str]) -> bool:
-    """Whether the host or one above it is in the list."""
+def entry_over(host: str, hosts: Collection[str]) -> str:
+    """The entry of `hosts` that the host is, or lies under; empty if none."""
     while host:
         if host in hosts:
-            return True
+            return host
         _, _, host = host.partition(".")
-    return False
+    return ""
+
+
+def listed(host: str, hosts: Collection[str]) -> bool:
+    """Whether the host or one above it is in the list."""
+    return bool(entry_over(host, hosts))

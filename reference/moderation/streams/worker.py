@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reference.moderation.policy import Policy
-from reference.moderation.record import SqliteDecisionLog, statement_of
+from reference.moderation.record import SqliteDecisionLog, reasons_of
 from reference.moderation.types import UNAVAILABLE, Action, Decision, Finding, ModerationError, Post, Tier
 
 from .messages import BODY, STAMP, Names, decode_posts, encode_posts
@@ -164,12 +164,11 @@ class StreamWorker:
 
     def _log_all(self, posts: Sequence[Post], decisions: Sequence[Decision | None]) -> list[Post]:
         """Writes the decisions; returns the posts that go on."""
-        made = [decision for decision in decisions if decision is not None]
-        statements = []
-        if self._policy_of is not None:
-            for post, decision in zip(posts, decisions, strict=True):
-                if decision is not None and decision.action is Action.REJECT:
-                    statements.append(statement_of(post, decision, self._policy_of(post)).to_json())
+        decided = [(post, one) for post, one in zip(posts, decisions, strict=True) if one is not None]
+        made = [one for _, one in decided]
+        statements: list[dict[str, Any]] = []
+        if (policy_of := self._policy_of) is not None:
+            statements = reasons_of([post for post, _ in decided], made, lambda post, _: policy_of(post))
         new = self._log.append(made, statements=statements)
         self.report.new += new
         self.report.repeated += len(made) - new

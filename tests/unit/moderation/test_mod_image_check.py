@@ -16,8 +16,9 @@ from reference.moderation.images.check import Images
 from reference.moderation.images.classifier import SHIPPED, ImageClassifier
 from reference.moderation.images.decoding import ImageLimits
 from reference.moderation.images.hashes import KnownImages
-from reference.moderation.images.qr import blocked, payload_host, read_qr
+from reference.moderation.images.qr import payload_host, read_qr
 from reference.moderation.images.synthetic import BLOCKED_HOSTS, LABELS, make
+from reference.moderation.links.lists import entry_over
 from reference.moderation.types import UNAVAILABLE, UNREADABLE, Finding, Media, ModerationError, Tier
 
 
@@ -102,9 +103,9 @@ def test_the_host_of_a_payload(payload: str, host: str) -> None:
 
 def test_a_blocked_host_covers_what_lies_under_it_and_no_more() -> None:
     hosts = {"free-coins.example"}
-    assert blocked("a.b.free-coins.example", hosts) == "free-coins.example"
-    assert blocked("not-free-coins.example", hosts) == ""
-    assert blocked("example", hosts) == ""
+    assert entry_over("a.b.free-coins.example", hosts) == "free-coins.example"
+    assert entry_over("not-free-coins.example", hosts) == ""
+    assert entry_over("example", hosts) == ""
 
 
 def test_a_known_picture_is_named_by_its_rule_and_not_classified(classifier: ImageClassifier) -> None:

@@ -3,15 +3,15 @@
 Every field says where its value comes from; change one with `dataclasses.replace` and the verdicts follow.
 """
 
-# ruff: noqa: RUF009 - `_given` returns a dataclass field, which is what ruff asks for
+# ruff: noqa: RUF009 - `given` returns a dataclass field, which is what ruff asks for
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from reference.sizing.bands import checked_fields
+from reference.sizing.claims.given import Described, given
 from reference.sizing.claims.ledger import assumptions_of
 from reference.sizing.hardware import Hardware, accelerator
 from reference.sizing.memory import MemoryPlan
@@ -36,109 +36,103 @@ from reference.sizing.units import Q, Quantity, magnitude
 _SOURCE = "the source's answer"
 
 
-def _given(value: Any, why: str) -> Any:
-    return dataclasses.field(default=value, metadata={"why": why})
-
-
 @checked_fields
 @dataclass(frozen=True)
-class Q1Assumptions:
+class Q1Assumptions(Described):
     """Inputs of every claim of question 1."""
 
     # -- given by the source
-    daily_users: Annotated[Quantity, "users"] = _given(Q(1e6, "user"), _SOURCE)
-    messages_per_user: Annotated[Quantity, "messages_per_user"] = _given(Q(10, "message/user/day"), _SOURCE)
-    ttft_target: Annotated[Quantity, "latency"] = _given(Q(500, "ms"), _SOURCE)
-    max_context: Annotated[Quantity, "context_length"] = _given(Q(8192, "token/request"), _SOURCE)
-    gpu: str = _given("a100-80", _SOURCE)
-    gpus_per_instance: int = _given(2, _SOURCE)
-    stated_instances: int = _given(15, _SOURCE)
-    stated_rate: Annotated[Quantity, "requests_per_second_per_replica"] = _given(
+    daily_users: Annotated[Quantity, "users"] = given(Q(1e6, "user"), _SOURCE)
+    messages_per_user: Annotated[Quantity, "messages_per_user"] = given(Q(10, "message/user/day"), _SOURCE)
+    ttft_target: Annotated[Quantity, "latency"] = given(Q(500, "ms"), _SOURCE)
+    max_context: Annotated[Quantity, "context_length"] = given(Q(8192, "token/request"), _SOURCE)
+    gpu: str = given("a100-80", _SOURCE)
+    gpus_per_instance: int = given(2, _SOURCE)
+    stated_instances: int = given(15, _SOURCE)
+    stated_rate: Annotated[Quantity, "requests_per_second_per_replica"] = given(
         Q(500, "request/min/replica"), f"{_SOURCE}, throughput of one instance"
     )
-    stated_price: Annotated[Quantity, "price_per_gpu_hour"] = _given(Q(3.50, "USD/gpu/h"), _SOURCE)
-    stated_discounted_cost: Annotated[Quantity, "cost"] = _given(Q(50_000, "USD"), _SOURCE)
-    stated_infrastructure: Annotated[Quantity, "cost"] = _given(Q(10_000, "USD"), _SOURCE)
-    budget: Annotated[Quantity, "cost"] = _given(Q(100_000, "USD"), _SOURCE)
-    session_ttl: Annotated[Quantity, "duration"] = _given(Q(30, "min"), _SOURCE)
-    max_instances: int = _given(30, _SOURCE)
-    min_instances: int = _given(10, _SOURCE)
-    warm_pool: int = _given(3, _SOURCE)
-    hours_per_month: float = _given(730.0, "365 days / 12; the source counts 720")
+    stated_price: Annotated[Quantity, "price_per_gpu_hour"] = given(Q(3.50, "USD/gpu/h"), _SOURCE)
+    stated_discounted_cost: Annotated[Quantity, "cost"] = given(Q(50_000, "USD"), _SOURCE)
+    stated_infrastructure: Annotated[Quantity, "cost"] = given(Q(10_000, "USD"), _SOURCE)
+    budget: Annotated[Quantity, "cost"] = given(Q(100_000, "USD"), _SOURCE)
+    session_ttl: Annotated[Quantity, "duration"] = given(Q(30, "min"), _SOURCE)
+    max_instances: int = given(30, _SOURCE)
+    min_instances: int = given(10, _SOURCE)
+    warm_pool: int = given(3, _SOURCE)
+    hours_per_month: float = given(730.0, "365 days / 12; the source counts 720")
 
     # -- left open: the model
-    model: str = _given("llama-3.1-70b", "a 70B model with the 8K context that the source asks for")
-    small_model: str = _given("llama-3.1-8b", "same family, for a cascade")
-    target_of_draft: str = _given("llama-2-70b", "the 70B whose family has a 7B with the same vocabulary")
-    draft_model: str = _given("llama-2-7b", "the 7B of that family")
-    acceptance: Annotated[float, "fraction"] = _given(0.7, "assumed chance that a drafted token is accepted")
-    draft_tokens: int = _given(4, "assumed tokens drafted per step")
+    model: str = given("llama-3.1-70b", "a 70B model with the 8K context that the source asks for")
+    small_model: str = given("llama-3.1-8b", "same family, for a cascade")
+    target_of_draft: str = given("llama-2-70b", "the 70B whose family has a 7B with the same vocabulary")
+    draft_model: str = given("llama-2-7b", "the 7B of that family")
+    acceptance: Annotated[float, "fraction"] = given(0.7, "assumed chance that a drafted token is accepted")
+    draft_tokens: int = given(4, "assumed tokens drafted per step")
 
     # -- left open: demand
-    requests_per_message: Annotated[Quantity, "requests_per_message"] = _given(
+    requests_per_message: Annotated[Quantity, "requests_per_message"] = given(
         Q(1, "request/message"), "assumed: no query rewriting, summary or guard model counted"
     )
-    prompt: Annotated[Quantity, "context_length"] = _given(AZURE_CHAT_PROMPT.value, "mean of Azure's 2023 chat trace")
-    output: Annotated[Quantity, "tokens_per_request"] = _given(
+    prompt: Annotated[Quantity, "context_length"] = given(AZURE_CHAT_PROMPT.value, "mean of Azure's 2023 chat trace")
+    output: Annotated[Quantity, "tokens_per_request"] = given(
         AZURE_CHAT_OUTPUT.value, "mean of Azure's 2023 chat trace"
     )
-    prompt_low: Annotated[Quantity, "context_length"] = _given(AZURE_CHAT_PROMPT_MEDIAN.value, "median of that trace")
-    output_low: Annotated[Quantity, "tokens_per_request"] = _given(
+    prompt_low: Annotated[Quantity, "context_length"] = given(AZURE_CHAT_PROMPT_MEDIAN.value, "median of that trace")
+    output_low: Annotated[Quantity, "tokens_per_request"] = given(
         AZURE_CHAT_OUTPUT_MEDIAN.value, "median of that trace"
     )
-    prompt_high: Annotated[Quantity, "context_length"] = _given(
+    prompt_high: Annotated[Quantity, "context_length"] = given(
         AZURE_CHAT_PROMPT_P99.value, "99th percentile of that trace"
     )
-    busy_share: Annotated[float, "fraction"] = _given(0.8, "assumed share of the day's messages in the busy hours")
-    busy_hours: float = _given(10.0, "assumed busy hours of a support desk")
-    burst: Annotated[float, "peak_factor"] = _given(AZURE_CHAT_BURST.value, "busiest minute over mean, that trace")
-    burst_high: Annotated[float, "peak_factor"] = _given(AZURE_CODE_BURST.value, "the same in Azure's code trace")
-    sessions_per_user: float = _given(2.0, "assumed sessions per user and day, five messages each")
-    session_length: Annotated[Quantity, "duration"] = _given(Q(10, "min"), "assumed time from first to last message")
+    busy_share: Annotated[float, "fraction"] = given(0.8, "assumed share of the day's messages in the busy hours")
+    busy_hours: float = given(10.0, "assumed busy hours of a support desk")
+    burst: Annotated[float, "peak_factor"] = given(AZURE_CHAT_BURST.value, "busiest minute over mean, that trace")
+    burst_high: Annotated[float, "peak_factor"] = given(AZURE_CODE_BURST.value, "the same in Azure's code trace")
+    sessions_per_user: float = given(2.0, "assumed sessions per user and day, five messages each")
+    session_length: Annotated[Quantity, "duration"] = given(Q(10, "min"), "assumed time from first to last message")
 
     # -- left open: the engine
-    gpu_memory_utilization: float = _given(0.9, "vLLM's default for years")
-    gpu_memory_utilization_high: float = _given(0.92, "default of vLLM 0.32")
-    compute_efficiency: float = _given(0.5, "share of the dense peak; NIM 1.8.0 on 2 x H100 shows 0.46")
-    bandwidth_efficiency: float = _given(0.8, "as in vllm-sr-sim 0.1.0")
-    tpot_target: Annotated[Quantity, "tpot"] = _given(Q(100, "ms/token"), "assumed: 10 tokens/s, faster than reading")
-    utilisation_ceiling: float = _given(0.8, "assumed: queues grow without bound towards 1")
-    spare: int = _given(1, "assumed: one instance may fail (N+1)")
+    gpu_memory_utilization: float = given(0.9, "vLLM's default for years")
+    gpu_memory_utilization_high: float = given(0.92, "default of vLLM 0.32")
+    compute_efficiency: float = given(0.5, "share of the dense peak; NIM 1.8.0 on 2 x H100 shows 0.46")
+    bandwidth_efficiency: float = given(0.8, "as in vllm-sr-sim 0.1.0")
+    tpot_target: Annotated[Quantity, "tpot"] = given(Q(100, "ms/token"), "assumed: 10 tokens/s, faster than reading")
+    utilisation_ceiling: float = given(0.8, "assumed: queues grow without bound towards 1")
+    spare: int = given(1, "assumed: one instance may fail (N+1)")
 
     # -- left open: caches
-    shared_prefix: Annotated[Quantity, "context_length"] = _given(
+    shared_prefix: Annotated[Quantity, "context_length"] = given(
         Q(500, "token/request"), "assumed system prompt and policies, equal in every request"
     )
-    prefix_share_high: Annotated[float, "fraction"] = _given(
+    prefix_share_high: Annotated[float, "fraction"] = given(
         0.95, "assumed best case: every turn finds its conversation still cached"
     )
-    exact_ttl: Annotated[Quantity, "duration"] = _given(Q(24, "h"), "assumed life of an exact-cache entry")
-    distinct_texts: int = _given(1_000_000, "assumed different wordings of first questions, after normalising")
-    zipf_exponent: float = _given(1.0, "assumed popularity rank^-1 of wordings")
-    zipf_low: float = _given(0.6, "assumed flattest popularity")
-    zipf_high: float = _given(1.2, "assumed steepest popularity")
-    redis_node: Annotated[Quantity, "storage"] = _given(Q(64, "GB"), "assumed memory of one Redis node")
+    exact_ttl: Annotated[Quantity, "duration"] = given(Q(24, "h"), "assumed life of an exact-cache entry")
+    distinct_texts: int = given(1_000_000, "assumed different wordings of first questions, after normalising")
+    zipf_exponent: float = given(1.0, "assumed popularity rank^-1 of wordings")
+    zipf_low: float = given(0.6, "assumed flattest popularity")
+    zipf_high: float = given(1.2, "assumed steepest popularity")
+    redis_node: Annotated[Quantity, "storage"] = given(Q(64, "GB"), "assumed memory of one Redis node")
 
     # -- left open: scaling
-    provision: Annotated[Quantity, "duration"] = _given(Q(120, "s"), "assumed time to get a GPU machine")
-    image_pull: Annotated[Quantity, "duration"] = _given(Q(60, "s"), "assumed: 10 GB image, cached layers")
-    load_bandwidth: Annotated[Quantity, "link_bandwidth"] = _given(
-        Q(2, "GB/s"), "assumed: weights from network storage"
-    )
-    warm_up: Annotated[Quantity, "duration"] = _given(Q(60, "s"), "assumed: graph capture and profiling")
-    region_shares: tuple[float, ...] = _given((0.4, 0.3, 0.3), "assumed split over US-East, US-West, EU")
+    provision: Annotated[Quantity, "duration"] = given(Q(120, "s"), "assumed time to get a GPU machine")
+    image_pull: Annotated[Quantity, "duration"] = given(Q(60, "s"), "assumed: 10 GB image, cached layers")
+    load_bandwidth: Annotated[Quantity, "link_bandwidth"] = given(Q(2, "GB/s"), "assumed: weights from network storage")
+    warm_up: Annotated[Quantity, "duration"] = given(Q(60, "s"), "assumed: graph capture and profiling")
+    region_shares: tuple[float, ...] = given((0.4, 0.3, 0.3), "assumed split over US-East, US-West, EU")
 
     # -- left open: money
-    discount_low: Annotated[float, "fraction"] = _given(0.2, "assumed smallest commitment discount")
-    discount_high: Annotated[float, "fraction"] = _given(0.6, "assumed spot or three-year discount")
-    price_tolerance: Annotated[float, "fraction"] = _given(0.1, "a stated price within 10 % counts as right")
-    egress_price: Annotated[Quantity, "price_per_gigabyte"] = _given(Q(0.09, "USD/GB"), "assumed list price")
-    bytes_per_streamed_token: float = _given(250.0, "assumed: one server-sent event per token")
-    redis_cost: Annotated[Quantity, "cost"] = _given(Q(1500, "USD"), "assumed month of Redis with a replica")
-    qdrant_cost: Annotated[Quantity, "cost"] = _given(Q(1500, "USD"), "assumed month of Qdrant with a replica")
-    embedding_gpu: str = _given("a10g", _SOURCE)
-    embedding_parameters: float = _given(1.1e8, "assumed: an encoder of BERT-base size")
-    query_tokens: float = _given(64.0, "assumed tokens of a query to embed")
+    discount_low: Annotated[float, "fraction"] = given(0.2, "assumed smallest commitment discount")
+    discount_high: Annotated[float, "fraction"] = given(0.6, "assumed spot or three-year discount")
+    price_tolerance: Annotated[float, "fraction"] = given(0.1, "a stated price within 10 % counts as right")
+    egress_price: Annotated[Quantity, "price_per_gigabyte"] = given(Q(0.09, "USD/GB"), "assumed list price")
+    bytes_per_streamed_token: float = given(250.0, "assumed: one server-sent event per token")
+    redis_cost: Annotated[Quantity, "cost"] = given(Q(1500, "USD"), "assumed month of Redis with a replica")
+    qdrant_cost: Annotated[Quantity, "cost"] = given(Q(1500, "USD"), "assumed month of Qdrant with a replica")
+    embedding_gpu: str = given("a10g", _SOURCE)
+    embedding_parameters: float = given(1.1e8, "assumed: an encoder of BERT-base size")
+    query_tokens: float = given(64.0, "assumed tokens of a query to embed")
 
     # -- what follows from them
     @property
@@ -195,13 +189,6 @@ class Q1Assumptions:
     @property
     def tokens_per_request(self) -> float:
         return magnitude(self.prompt, "token/request") + magnitude(self.output, "token/request")
-
-    def describe(self) -> list[dict[str, Any]]:
-        """Name, value and provenance of every input, for a table."""
-        return [
-            {"name": field.name, "value": getattr(self, field.name), "why": field.metadata["why"]}
-            for field in dataclasses.fields(self)
-        ]
 
 
 assumptions_of(1, Q1Assumptions)
