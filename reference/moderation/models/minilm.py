@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reference.moderation.corpus.labelled import CATEGORIES, LabelledPost
-from reference.moderation.models import heads, storage
-from reference.moderation.models.calibration import Calibrator
+from reference.moderation.corpus.labelled import LabelledPost
+from reference.moderation.models import heads
+from reference.moderation.models.calibrated import CalibratedModel
 from reference.moderation.models.tfidf import LONGEST
 from reference.moderation.types import ModerationError
 
@@ -39,21 +39,10 @@ def vectors(texts: Sequence[str]) -> Any:
     return embedder().embed([text[:LONGEST].encode("utf-8", "replace").decode("utf-8") or " " for text in texts])
 
 
-class MiniLMModel:
+class MiniLMModel(CalibratedModel):
     """A TextModel."""
 
-    categories = CATEGORIES
-
-    def __init__(
-        self,
-        coefficients: Any,
-        intercepts: Any,
-        calibrators: tuple[Calibrator, ...] = (),
-        languages: frozenset[str] = frozenset(),
-        version: str = "unsaved",
-    ) -> None:
-        self._coefficients, self._intercepts = coefficients, intercepts
-        self.calibrators, self.languages, self.version = calibrators, languages, version
+    kind = KIND
 
     @classmethod
     def train(
@@ -75,26 +64,10 @@ class MiniLMModel:
     def margins(self, texts: Sequence[str]) -> Any:
         return self.margins_of(vectors(texts))
 
-    def score(self, texts: Sequence[str]) -> Any:
-        return heads.calibrated(self.margins(texts), self.calibrators)
-
     def save(self, folder: Path) -> None:
-        document = {
-            "kind": KIND,
-            "calibrators": heads.to_numbers(self.calibrators),
-            "languages": sorted(self.languages),
-            "categories": list(CATEGORIES),
-        }
-        tensors = {"coefficients": self._coefficients, "intercepts": self._intercepts}
-        self.version = f"{KIND}-{storage.save(folder, tensors, document)}"
+        self._save(folder)
 
     @classmethod
     def load(cls, folder: Path) -> MiniLMModel:
-        tensors, document, version = storage.load(folder, KIND)
-        return cls(
-            tensors["coefficients"],
-            tensors["intercepts"],
-            heads.from_numbers(document["calibrators"]),
-            frozenset(document["languages"]),
-            f"{KIND}-{version}",
-        )
+        """ModerationError for a missing or changed file."""
+        return cls(*cls._loaded(folder)[2])

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reference.moderation.corpus.labelled import CATEGORIES, LabelledPost
-from reference.moderation.models import heads, storage
-from reference.moderation.models.calibration import Calibrator
+from reference.moderation.models import heads
+from reference.moderation.models.calibrated import CalibratedModel
 from reference.moderation.models.minilm import MiniLMModel, vectors
 from reference.moderation.models.tfidf import TfidfModel
 
@@ -18,28 +18,18 @@ STRENGTH = 0.1
 BAND_MISSED, BAND_FLAGGED = 0.002, 0.0005
 
 
-class StackedModel:
+class StackedModel(CalibratedModel):
     """A TextModel: logistic regression on the margins of both.
 
     Fitted on one half of the calibration templates and calibrated on the other, since on their training rows the two
     models are surer of themselves than they are on new ones.
     """
 
-    categories = CATEGORIES
+    kind = KIND
 
-    def __init__(
-        self,
-        tfidf: TfidfModel,
-        minilm: MiniLMModel,
-        coefficients: Any,
-        intercepts: Any,
-        calibrators: tuple[Calibrator, ...] = (),
-        languages: frozenset[str] = frozenset(),
-        version: str = "unsaved",
-    ) -> None:
+    def __init__(self, tfidf: TfidfModel, minilm: MiniLMModel, *heads_: Any) -> None:
+        super().__init__(*heads_)
         self.tfidf, self.minilm = tfidf, minilm
-        self._coefficients, self._intercepts = coefficients, intercepts
-        self.calibrators, self.languages, self.version = calibrators, languages, version
 
     @classmethod
     def train(
@@ -66,40 +56,21 @@ class StackedModel:
         features = np.hstack([self.tfidf.margins(texts), self.minilm.margins(texts)])
         return features @ self._coefficients + self._intercepts
 
-    def score(self, texts: Sequence[str]) -> Any:
-        return heads.calibrated(self.margins(texts), self.calibrators)
-
     def save(self, folder: Path) -> None:
         """Only its own numbers; the two models are saved by themselves, and named by version."""
-        document = {
-            "kind": KIND,
-            "parts": [self.tfidf.version, self.minilm.version],
-            "calibrators": heads.to_numbers(self.calibrators),
-            "languages": sorted(self.languages),
-            "categories": list(CATEGORIES),
-        }
-        tensors = {"coefficients": self._coefficients, "intercepts": self._intercepts}
-        self.version = f"{KIND}-{storage.save(folder, tensors, document)}"
+        self._save(folder, parts=[self.tfidf.version, self.minilm.version])
 
     @classmethod
     def load(cls, folder: Path, tfidf: TfidfModel, minilm: MiniLMModel) -> StackedModel:
         """ModerationError also where the stack was fitted on other models than those given."""
         from reference.moderation.types import ModerationError
 
-        tensors, document, version = storage.load(folder, KIND)
+        _, document, arguments = cls._loaded(folder)
         if document["parts"] != [tfidf.version, minilm.version]:
             raise ModerationError(
                 f"{folder} was fitted on {document['parts']}, not on {[tfidf.version, minilm.version]}; train again"
             )
-        return cls(
-            tfidf,
-            minilm,
-            tensors["coefficients"],
-            tensors["intercepts"],
-            heads.from_numbers(document["calibrators"]),
-            frozenset(document["languages"]),
-            f"{KIND}-{version}",
-        )
+        return cls(tfidf, minilm, *arguments)
 
 
 class Cascade:

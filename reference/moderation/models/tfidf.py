@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from reference.moderation.corpus.labelled import CATEGORIES, LabelledPost
-from reference.moderation.models import heads, storage
-from reference.moderation.models.calibration import Calibrator
+from reference.moderation.models import heads
+from reference.moderation.models.calibrated import CalibratedModel
 
 KIND = "tfidf"
 STRENGTH = 10.0
@@ -38,24 +38,14 @@ def _vectoriser(settings: dict[str, Any], **more: Any) -> Any:
     return TfidfVectorizer(lowercase=False, sublinear_tf=True, dtype=np.float32, **settings, **more)
 
 
-class TfidfModel:
+class TfidfModel(CalibratedModel):
     """A TextModel. `terms`: the words' and the letters' vocabulary, in the order of the columns."""
 
-    categories = CATEGORIES
+    kind = KIND
 
-    def __init__(
-        self,
-        terms: tuple[list[str], list[str]],
-        weights: tuple[Any, Any],
-        coefficients: Any,
-        intercepts: Any,
-        calibrators: tuple[Calibrator, ...] = (),
-        languages: frozenset[str] = frozenset(),
-        version: str = "unsaved",
-    ) -> None:
+    def __init__(self, terms: tuple[list[str], list[str]], weights: tuple[Any, Any], *heads_: Any) -> None:
+        super().__init__(*heads_)
         self._terms, self._weights = terms, weights
-        self._coefficients, self._intercepts = coefficients, intercepts
-        self.calibrators, self.languages, self.version = calibrators, languages, version
         self._vectorisers = []
         for settings, names, idf in zip((_WORDS, _LETTERS), terms, weights, strict=True):
             one = _vectoriser(settings, vocabulary={name: k for k, name in enumerate(names)})
@@ -89,36 +79,13 @@ class TfidfModel:
         features = hstack([one.transform(clean) for one in self._vectorisers], format="csr")
         return np.asarray(features @ self._coefficients) + self._intercepts
 
-    def score(self, texts: Sequence[str]) -> Any:
-        return heads.calibrated(self.margins(texts), self.calibrators)
-
     def save(self, folder: Path) -> None:
-        tensors = {
-            "word_weights": self._weights[0],
-            "letter_weights": self._weights[1],
-            "coefficients": self._coefficients,
-            "intercepts": self._intercepts,
-        }
-        document = {
-            "kind": KIND,
-            "words": self._terms[0],
-            "letters": self._terms[1],
-            "calibrators": heads.to_numbers(self.calibrators),
-            "languages": sorted(self.languages),
-            "categories": list(CATEGORIES),
-        }
-        self.version = f"{KIND}-{storage.save(folder, tensors, document)}"
+        tensors = {"word_weights": self._weights[0], "letter_weights": self._weights[1]}
+        self._save(folder, tensors, words=self._terms[0], letters=self._terms[1])
 
     @classmethod
     def load(cls, folder: Path) -> TfidfModel:
         """ModerationError for a missing or changed file."""
-        tensors, document, version = storage.load(folder, KIND)
-        return cls(
-            (document["words"], document["letters"]),
-            (tensors["word_weights"], tensors["letter_weights"]),
-            tensors["coefficients"],
-            tensors["intercepts"],
-            heads.from_numbers(document["calibrators"]),
-            frozenset(document["languages"]),
-            f"{KIND}-{version}",
-        )
+        tensors, document, arguments = cls._loaded(folder)
+        weights = (tensors["word_weights"], tensors["letter_weights"])
+        return cls((document["words"], document["letters"]), weights, *arguments)

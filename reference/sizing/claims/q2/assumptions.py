@@ -15,13 +15,12 @@ from typing import Annotated
 from reference.sizing.bands import checked_fields
 from reference.sizing.claims.given import Described, given
 from reference.sizing.claims.ledger import assumptions_of
+from reference.sizing.claims.recorded import recorded
 from reference.sizing.hardware import accelerator
 from reference.sizing.roofline import Deployment
 from reference.sizing.shapes import shape
 from reference.sizing.traffic import AZURE_CHAT_OUTPUT, AZURE_CHAT_OUTPUT_MEDIAN
 from reference.sizing.units import Q, Quantity, magnitude
-
-from .recorded import recorded
 
 _SOURCE = "the source's answer"
 _DENSE = recorded("rag_vectors", "float32", "queries, ef=64")

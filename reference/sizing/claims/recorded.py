@@ -1,4 +1,4 @@
-"""Question 2: measured figures that its assumptions rest on, from recorded.toml beside this module."""
+"""Measured figures that the assumptions of questions rest on, from recorded.toml beside this module."""
 
 from __future__ import annotations
 

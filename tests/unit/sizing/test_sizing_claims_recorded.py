@@ -1,4 +1,4 @@
-"""The measured figures of question 2 are those of the committed benchmarks, and the assumptions rest on them."""
+"""Recorded figures are those of the committed benchmarks, and the assumptions of the questions rest on them."""
 
 import json
 import math
@@ -9,7 +9,8 @@ import pytest
 
 from reference.sizing import magnitude
 from reference.sizing.claims.q2 import Q2Assumptions
-from reference.sizing.claims.q2.recorded import recorded, records
+from reference.sizing.claims.q4 import Q4Assumptions
+from reference.sizing.claims.recorded import recorded, records
 
 RESULTS = Path(__file__).resolve().parents[3] / "benchmarks" / "results"
 
@@ -60,6 +61,21 @@ def test_assumptions_rest_on_the_records_and_name_them() -> None:
         assert f"benchmark {benchmark} of {records()[benchmark]['date']}, AMD EPYC, 2 cores" in why[name]
     for name in ("lexical_rate", "candidate_recall"):
         assert why[name].startswith("assumed")
+
+
+def test_assumptions_of_question_4_rest_on_the_records_and_name_them() -> None:
+    a = Q4Assumptions()
+    why = {row["name"]: row["why"] for row in a.describe()}
+    for name, row in {
+        "tier1_posts_per_core_second": ("moderation_rules", "whole stage, 10,000 patterns", "posts"),
+        "linear_model_posts_per_core_second": ("moderation_models", "tfidf", "batches of 256"),
+        "text_model_posts_per_core_second": ("moderation_models", "minilm", "batches of 256"),
+        "escalated_for_both_targets": ("moderation_models", "tfidf", "escalated for FPR 0.1 %, FNR 1 %"),
+        "jpeg_decodes_per_core_second": ("moderation_media", "720p", "decode"),
+        "image_hashes_per_core_second": ("moderation_media", "720p", "PDQ, resized first"),
+    }.items():
+        assert getattr(a, name) == recorded(*row).value
+        assert why[name].startswith(f"benchmark {row[0]} of {records()[row[0]]['date']}, AMD EPYC, 2 cores")
 
 
 def test_unknown_record_lists_those_there_are() -> None:
