@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from reference.rag.embedding.encoder_parts import pooled, with_weights
 from reference.rag.types import RagError
 
 
@@ -20,7 +21,6 @@ def build_encoder(folder: Path) -> Any:
     text's tokens, length one) and token vectors [b, t, h].
     """
     import torch
-    from safetensors.torch import load_file
     from torch import nn
     from torch.nn import functional
 
@@ -63,15 +63,9 @@ def build_encoder(folder: Path) -> Any:
             bias = (1 - mask[:, None, None, :].to(states.dtype)) * lowest
             for layer in self.layers:
                 states = layer(states, bias)
-            text = mask[:, :, None].to(torch.float32)
-            mean = (states.float() * text).sum(1) / text.sum(1)
-            return functional.normalize(mean, dim=1), states
+            return pooled(states, mask), states
 
-    encoder = Encoder().eval()
-    encoder.load_state_dict(_renamed(load_file(str(folder / "model.safetensors"))))
-    for parameter in encoder.parameters():
-        parameter.requires_grad_(False)
-    return encoder
+    return with_weights(Encoder(), folder, _renamed)
 
 
 _EMBEDDINGS = {

@@ -12,6 +12,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from reference.rag.embedding.encoder_parts import pooled, with_weights
 from reference.rag.types import RagError
 
 FIRST_POSITION = 2  # 0 and 1 belong to padding
@@ -25,7 +26,6 @@ def build_mpnet(folder: Path) -> Any:
     [b, h] (mean over the text's tokens, length one) and token vectors [b, t, h]. Raises RagError for another model.
     """
     import torch
-    from safetensors.torch import load_file
     from torch import nn
     from torch.nn import functional
 
@@ -74,15 +74,9 @@ def build_mpnet(folder: Path) -> Any:
             bias = near[None] + (1 - mask[:, None, None, :].to(states.dtype)) * (lowest / 2)  # their sum stays finite
             for layer in self.layers:
                 states = layer(states, bias)
-            text = mask[:, :, None].to(torch.float32)
-            mean = (states.float() * text).sum(1) / text.sum(1)
-            return functional.normalize(mean, dim=1), states
+            return pooled(states, mask), states
 
-    encoder = Encoder().eval()
-    encoder.load_state_dict(_renamed(load_file(str(folder / "model.safetensors"))))
-    for parameter in encoder.parameters():
-        parameter.requires_grad_(False)
-    return encoder
+    return with_weights(Encoder(), folder, _renamed)
 
 
 def distance_buckets(length: int, buckets: int) -> Any:

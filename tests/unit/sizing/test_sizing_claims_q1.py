@@ -1,12 +1,12 @@
 """Question 1: every figure is there, and every verdict is computed - change an assumption and it changes."""
 
 import dataclasses
-import math
 from typing import Any
 
 import pytest
+from claim_checks import assert_complete, assert_moves
 
-from reference.sizing import Q, Quantity, accelerator, magnitude
+from reference.sizing import Q, accelerator, magnitude
 from reference.sizing.claims import as_dataframe, claims, judge
 from reference.sizing.claims.ledger import Claim
 from reference.sizing.claims.q1 import Q1Assumptions, corrected_design_q1
@@ -74,43 +74,14 @@ def test_verdict_is_computed_and_turns_with_its_assumptions(id: str) -> None:
 
 @pytest.mark.parametrize("id", sorted(DEFAULT))
 def test_claim_is_not_a_constant(id: str) -> None:
-    """Some input that the claim says it read moves its figure or its threshold."""
-    record = DEFAULT[id]
-    read = record.evidence.to_dict()["assumptions"]
-    assert read, f"{id} read no assumption at all"
-    # Other than the default, where 1.3 times it means nothing.
-    others = {"gpu": "l4", "model": "llama-2-70b", "region_shares": (0.9, 0.1)}
-    for name in read:
-        value = getattr(Q1Assumptions(), name)
-        if name in others:
-            value = others[name]
-        elif isinstance(value, int):
-            value *= 2
-        elif isinstance(value, float | Quantity):
-            value = value * 1.3
-        else:
-            continue
-        try:
-            changed = judged(id, {name: value})
-        except ValueError:
-            continue  # the changed input is refused, which is another way not to be a constant
-        if (changed.computed, changed.threshold) != (record.computed, record.threshold):
-            return
-    pytest.fail(f"{id} does not move with any of {sorted(read)}")
+    assert_moves(
+        DEFAULT[id], Q1Assumptions(), judged, {"gpu": "l4", "model": "llama-2-70b", "region_shares": (0.9, 0.1)}
+    )
 
 
 @pytest.mark.parametrize("id", sorted(DEFAULT))
 def test_claim_carries_figures_reason_and_evidence(id: str) -> None:
-    record = DEFAULT[id]
-    assert math.isfinite(record.stated)
-    assert record.computed is not None
-    assert math.isfinite(record.computed)
-    assert record.evidence.badge == "DERIVED"
-    assert any(character.isdigit() for character in record.reason)
-    assert record.statement.endswith(".")
-    if record.verdict == "depends":
-        assert record.variable
-        assert record.threshold is not None
+    assert_complete(DEFAULT[id])
 
 
 def test_depends_flips_where_it_says() -> None:
