@@ -21,9 +21,8 @@ def rates_plot(rows: Sequence[tuple[str, float]], target: float, target_name: st
         for place, (_, rate) in zip(places, rows, strict=True):
             ax.annotate(f"{rate:,.0f}/s, {target / rate:.1f} cores", (rate, place), xytext=(5, 0),
                         textcoords="offset points", va="center", fontsize=8)  # fmt: skip
-        ax.axvline(target, color=INK, linestyle="--", linewidth=1)
-        ax.annotate(target_name, (target, 0), xycoords=("data", "axes fraction"), xytext=(-4, 4),
-                    textcoords="offset points", ha="right", fontsize=8)  # fmt: skip
+        ax.axvline(target, color=INK, linestyle="--", linewidth=1, label=target_name)
+        ax.legend(fontsize=8, loc="lower right")
         ax.set_yticks(places, [name for name, _ in rows])
         ax.set_xscale("log")
         ax.set_xlim(min(target, *(rate for _, rate in rows)) / 12, max(rate for _, rate in rows) * 12)
