@@ -22,7 +22,7 @@ def rates_plot(rows: Sequence[tuple[str, float]], target: float, target_name: st
             ax.annotate(f"{rate:,.0f}/s, {target / rate:.1f} cores", (rate, place), xytext=(5, 0),
                         textcoords="offset points", va="center", fontsize=8)  # fmt: skip
         ax.axvline(target, color=INK, linestyle="--", linewidth=1, label=target_name)
-        ax.legend(fontsize=8, loc="lower right")
+        ax.legend(fontsize=8, loc="center right")
         ax.set_yticks(places, [name for name, _ in rows])
         ax.set_xscale("log")
         ax.set_xlim(min(target, *(rate for _, rate in rows)) / 12, max(rate for _, rate in rows) * 12)
