@@ -161,7 +161,7 @@ class Finding:
     Attributes:
         rule: id in the registry ("security/sql-injection"); a finding without a rule does not exist.
         line, end_line: in the new text, from 1. `end_line` >= `line`.
-        values: what fills the rule's template, such as {"name": "load", "n": "17"}. Untrusted: names come from the change.
+        values: what fills the rule's template, such as {"name": "load"}. Untrusted: names come from the change.
         tool: what found it ("bandit B608", "ast").
         evidence: the line as it stands. Untrusted.
         confidence: share of such findings expected to be right, in [0, 1]; where the rule does not say better.
@@ -196,7 +196,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AgentReport:
-    """What one specialist says. `begun` and `ended`: seconds since the review began. `cost`: dollars spent on LLM calls."""
+    """What one specialist says. `begun`, `ended`: seconds since the review began. `cost`: dollars for LLM calls."""
 
     agent: Agent
     findings: tuple[Finding, ...] = ()

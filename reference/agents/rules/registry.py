@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..types import Agent, ReviewError, Severity
+from reference.agents.types import Agent, ReviewError, Severity
 
 FOLDER = Path(__file__).parent
 _ID = re.compile(r"[a-z]+/[a-z0-9-]+\Z")
@@ -23,7 +23,8 @@ class Rule:
 
     Attributes:
         id: "agent/name".
-        title, why, mend: templates with `{name}` fields, filled from `Finding.values`; at most 120, 400, 300 characters.
+        title, why, mend: templates with `{name}` fields, filled from `Finding.values`; at most 120, 400 and 300
+            characters.
         cwe: number, 0 if none. owasp: such as "A03:2021", empty if none.
         posted: False: in the summary's count, SARIF and HTML only, never an inline comment. For rules whose comments
             were wrong too often on the tuning set.

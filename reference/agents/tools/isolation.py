@@ -6,6 +6,7 @@ see nothing of the repository but the texts of the files to judge, under their n
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import resource
@@ -18,7 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..types import ReviewError
+from reference.agents.types import ReviewError
 
 MEMORY = 2 << 30
 FILE_SIZE = 64 << 20
@@ -73,7 +74,7 @@ def run_isolated(
 
 
 def python_module(module: str) -> list[str]:
-    """Start of a command that runs an installed module: isolated mode, so neither folder nor environment is on its path."""
+    """Start of a command that runs an installed module in isolated mode: neither folder nor environment on its path."""
     return [sys.executable, "-I", "-m", module]
 
 
@@ -102,10 +103,11 @@ def _run(
         try:
             process = subprocess.Popen(
                 command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                start_new_session=True, preexec_fn=functools.partial(_limits, timeout_s), close_fds=True,
+                start_new_session=True, close_fds=True,
             )  # fmt: skip
         except OSError as problem:
             raise ToolFailed(f"{tool} cannot be started: {problem}") from None
+        _limit(process.pid, timeout_s)
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -124,19 +126,28 @@ def _read(file: object) -> str:
     return bytes(file.read(OUTPUT)).decode("utf-8", "replace")  # type: ignore[attr-defined]
 
 
-def _limits(timeout_s: float) -> None:
-    """In the child, before the tool: CPU time, memory, file size, no core files."""
-    resource.setrlimit(resource.RLIMIT_CPU, (int(timeout_s) + 1, int(timeout_s) + 2))
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE, FILE_SIZE))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+def _limit(pid: int, timeout_s: float) -> None:
+    """CPU time, memory, file size, no core files. From outside: code between fork and exec can deadlock with threads."""
+    if not hasattr(resource, "prlimit"):
+        return
+    limits = {
+        resource.RLIMIT_CPU: int(timeout_s) + 1,
+        resource.RLIMIT_AS: MEMORY,
+        resource.RLIMIT_FSIZE: FILE_SIZE,
+        resource.RLIMIT_CORE: 0,
+    }
+    with contextlib.suppress(ProcessLookupError):
+        for what, most in limits.items():
+            resource.prlimit(pid, what, (most, most))
 
 
 @functools.cache
 def _without_network() -> tuple[str, ...]:
-    """A prefix that gives the tool a network namespace of its own, empty; nothing where the system does not allow it."""
+    """A prefix that gives the tool an empty network namespace; nothing where the system does not allow it."""
     unshare = shutil.which("unshare")
-    for flags in (("-n",), ("-r", "-n")) if unshare else ():
+    if not unshare:
+        return ()
+    for flags in (("-n",), ("-r", "-n")):
         tried = subprocess.run([unshare, *flags, "true"], capture_output=True, check=False)
         if tried.returncode == 0:
             return (unshare, *flags)
