@@ -69,7 +69,9 @@ def registry() -> Mapping[str, Rule]:
     found: dict[str, Rule] = {}
     for file in sorted(FOLDER.glob("*.toml")):
         for name, entry in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            made = _checked(f"{file.stem}/{name}", entry, file.name)
+            # proposed.toml holds one rule per specialist, the others one specialist's rules
+            id = f"{name}/proposed" if file.stem == "proposed" else f"{file.stem}/{name}"
+            made = _checked(id, entry, file.name)
             found[made.id] = made
     return found
 

@@ -1,0 +1,59 @@
+"""The tiers on the real small model: it answers in the schema, and whatever it says is checked."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from reference.agents.interfaces import Context
+from reference.agents.llm import OpenAIModel, Triage, headline, objection, show
+from reference.agents.types import (
+    Agent,
+    AgentReport,
+    Change,
+    ChangedFile,
+    DiffLine,
+    Finding,
+    Hunk,
+    Role,
+    Severity,
+    Status,
+)
+
+SOURCE = Path(__file__).parents[3] / "reference" / "agents" / "llm" / "store.py"
+
+
+def change() -> Change:
+    lines = SOURCE.read_text().splitlines()
+    hunk = Hunk(0, 0, 1, len(lines), tuple(DiffLine("added", text, None, n) for n, text in enumerate(lines, 1)))
+    file = ChangedFile("store.py", "added", Role.SOURCE, "python", hunks=(hunk,), after=SOURCE.read_text())
+    return Change("o/r", "a", "b", (file,), title="Write files whole")
+
+
+@pytest.mark.engine
+def test_a_small_model_gives_a_line_that_passes_the_check_or_none(engine):
+    one = asyncio.run(_with(engine, lambda model: headline(change(), model)))
+    assert one.reply is not None
+    assert one.reply.output_tokens > 0
+    assert bool(one.text) != bool(one.dropped)
+    assert not one.text or objection(one.text, show(change(), ["store.py"]).text + "Write files whole") == ""
+
+
+@pytest.mark.engine
+def test_triage_by_a_small_model_keeps_every_finding(engine):
+    found = tuple(
+        Finding(Agent.QUALITY, "quality/proposed", Severity.WARNING, "store.py", n, n, {"claim": "c"}) for n in (14, 18)
+    )
+    report = AgentReport(Agent.QUALITY, found)
+    context = Context(change(), ("store.py",), timeout_s=60)
+    better = asyncio.run(_with(engine, lambda model: Triage().improve(context, report, model, 1.0)))
+    assert better.status is Status.OK, better.reason
+    assert [one.line for one in better.findings] == [14, 18]
+    assert better.calls == 1
+    assert better.input_tokens > 100
+
+
+async def _with(engine, use):
+    return await use(OpenAIModel.of_engine(engine))
