@@ -77,7 +77,8 @@ def _word(word: str) -> str:
     parts = re.fullmatch(r"(\(?)(.*?)([.,;:!?]?\)?[.,;:]?)", word, re.DOTALL)
     assert parts is not None  # the middle takes everything
     before, middle, after = parts.groups()
-    if _WORD.fullmatch(middle) and not _HEX.fullmatch(middle):
+    numbered = middle[:1].isdigit() and after  # "1." could begin a list
+    if _WORD.fullmatch(middle) and not _HEX.fullmatch(middle) and not numbered:
         return word
     return f"{before}`{defanged(middle)}`{after}" if middle else f"`{defanged(word)}`"
 

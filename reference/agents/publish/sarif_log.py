@@ -98,6 +98,10 @@ def _result(finding: Finding, reason: str, index: int) -> dict[str, Any]:
     return made
 
 
+def _uri(path: str) -> str:
+    return quote(path.encode("utf-8", "replace"))
+
+
 def _plain(text: str) -> str:
     """A SARIF message where brackets would start a link (section 3.11.6 of the standard): escaped."""
     return re.sub(r"([\[\]\\])", r"\\\1", text)

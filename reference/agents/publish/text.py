@@ -43,6 +43,7 @@ def _put_in(template: str, finding: Finding, limit: int, secret: bool) -> str:
     spans = template.count("`")
     if spans % 2:  # an open span of ours would swallow what follows
         template = template.replace("`", "")
+    template = _tame(template)
     made = ""
     at = 0
     for found in _FIELD.finditer(template):
@@ -52,6 +53,16 @@ def _put_in(template: str, finding: Finding, limit: int, secret: bool) -> str:
         made += code_inner(value, limit, secret=secret) if inside else code(value, limit, secret=secret)
         at = found.end()
     return " ".join((made + template[at:]).split())
+
+
+def _tame(template: str) -> str:
+    """Words of a template that Markdown could read as something (list[int], <head>) put into code spans."""
+    parts = template.split("`")
+    for number in range(0, len(parts), 2):
+        parts[number] = re.sub(
+            r"[^\s\0]*(?:[<>\[\]\\~|&*_@]|://|#\d|GH-\d)[^\s\0]*", lambda found: code(found[0]), parts[number]
+        )
+    return "`".join(parts)
 
 
 def plain_text(finding: Finding) -> tuple[str, str, str]:

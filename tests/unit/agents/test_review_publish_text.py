@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from reference.agents.publish.escape import code, path_code, prose, visible
+from reference.agents.publish.poster import fault_of
 from reference.agents.publish.text import COMMENT_LIMIT, SUMMARY_LIMIT, comment_body, plain_text, summary
 from reference.agents.rules import Rule, registry
 from reference.agents.types import (
@@ -28,13 +29,15 @@ from reference.agents.types import (
     Status,
 )
 
+HIDDEN = r"[\x00-\x09\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 ALLOWED = {
     "paragraph_open", "paragraph_close", "inline", "text", "code_inline", "softbreak", "strong_open", "strong_close",
     "bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close",
 }  # fmt: skip
 PIECES = st.sampled_from(
     [
-        "`", "``", "```\n", "@octo", "@org/team", "#12", "GH-1", "owner/repo#1", "owner/repo@deadbeef1", "deadbeefdeadbee",
+        "`", "``", "```\n", "@octo", "@org/team", "#12", "GH-1", "owner/repo#1", "owner/repo@deadbeef1",
+        "deadbeefdeadbee",
         "https://evil.example/x", "www.evil.example", "a@evil.example", "![x](y)", "[x](http://y.example)", "[x]: /y",
         "<img src=x>", "<!--", "-->", "</code>", "&lt;", "\\", "\n", "\n\n", "- [ ] do", "/merge", "fixes #3", "closes",
         "\u202e", "\u200b", "\x00", "\x1b[2J", "{", "}", "{0}", "{claim}", "|", "$`", "`$", "~~~\n", "    ", "# top\n",
@@ -59,7 +62,7 @@ def outside_code(markdown: str) -> str:
 
 def assert_harmless(markdown: str) -> None:
     text = outside_code(markdown)
-    assert not re.search(r"[@<>\[\]\\]|#|://|www\.|GH-\d|[0-9a-f]{7}|^\s*/", text, re.I | re.M), text
+    assert not re.search(r"[@<>\[\]\\]|#|://|www\.|GH-\d|\b[0-9a-f]{7,40}\b|^\s*/", text, re.I | re.M), text
     # Other bots read the raw text.
     assert not re.search(r"@|://|www\.|#\d|\n\s*/|\n\s*[-*] \[", markdown, re.I), markdown
     assert not re.search(
@@ -151,6 +154,13 @@ def test_a_field_inside_a_code_span_of_the_template_stays_inside_it(monkeypatch)
     body = comment_body([finding("", rule="quality/x", values={"name": "a`b"})])
     assert body.startswith("**Warning:** Call `f(a'b)` and `a'b`\n")
     assert_harmless(body)
+
+
+@pytest.mark.parametrize("text", ["Use list[int] here.", "a <b> c", "see #12 or @x", "a|b ~x~ __init__ & *x*"])
+def test_a_template_of_ours_that_markdown_could_misread_is_tamed(monkeypatch, text):
+    made = Rule("quality/x", Severity.WARNING, text, text + " and {name}", "Mend.")
+    monkeypatch.setattr("reference.agents.publish.text.rule_of", lambda id: made)
+    assert_harmless(comment_body([finding("", rule="quality/x", values={"name": "a"})]))
 
 
 def test_braces_inside_a_value_are_not_filled_again():
