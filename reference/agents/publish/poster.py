@@ -42,7 +42,7 @@ def fault_of(text: str) -> str:
             return f"the character U+{ord(character):04X} cannot be seen"
     if found := _ANYWHERE.search(text):
         return f"{found[0]!r} could become a link or a mention"
-    if found := _OUTSIDE.search(_SPAN.sub("", text)):
+    if found := _OUTSIDE.search(_SPAN.sub("·", text)):
         return f"{found[0]!r} outside a code span could become a link, HTML or a command"
     return ""
 

@@ -29,7 +29,6 @@ from reference.agents.types import (
     Status,
 )
 
-HIDDEN = r"[\x00-\x09\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
 ALLOWED = {
     "paragraph_open", "paragraph_close", "inline", "text", "code_inline", "softbreak", "strong_open", "strong_close",
     "bullet_list_open", "bullet_list_close", "list_item_open", "list_item_close",
@@ -65,9 +64,9 @@ def assert_harmless(markdown: str) -> None:
     assert not re.search(r"[@<>\[\]\\]|#|://|www\.|GH-\d|\b[0-9a-f]{7,40}\b|^\s*/", text, re.I | re.M), text
     # Other bots read the raw text.
     assert not re.search(r"@|://|www\.|#\d|\n\s*/|\n\s*[-*] \[", markdown, re.I), markdown
-    assert not re.search(
-        r"[\x00-\x09\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]", markdown
-    )
+    hidden = r"[\x00-\x09\x0b-\x1f\x7f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+    assert not re.search(hidden, markdown)
+    assert fault_of(markdown) == ""  # the poster's own check agrees
 
 
 def finding(claim: str, **fields: object) -> Finding:
