@@ -68,6 +68,7 @@ class DiffLine:
     text: str
     old: int | None
     new: int | None
+    ending: str = "\n"  # "\n", "\r\n", or "" for a last line without one
 
 
 @dataclass(frozen=True, slots=True)
