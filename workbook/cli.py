@@ -27,6 +27,8 @@ COMMANDS = (
     "ask",
     "moderate",
     "review-queue",
+    "review",
+    "review-serve",
     "serve",
     "stop",
     "pair",

@@ -4,7 +4,7 @@ Payloads are checked against GitHub's OpenAPI description first and then for wha
 lines are in the diff. Serves any token in `tokens`; others get 401.
 """
 
-from __future__ import annotations
+# No postponed annotations: FastAPI reads those of the routes, whose types are imported inside `create_fake`.
 
 import base64
 import json
@@ -84,7 +84,7 @@ def _comment_fault(comment: Mapping[str, Any], lines: Mapping[tuple[str, str], l
     return ""
 
 
-def create_fake(state: FakeGitHub) -> FastAPI:
+def create_fake(state: FakeGitHub) -> "FastAPI":
     """The fake as an app; `state` is read and written while it runs."""
     from fastapi import FastAPI, HTTPException, Request
     from fastapi.responses import JSONResponse, PlainTextResponse, Response

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from reference.agents.types import ReviewError
 
@@ -32,7 +34,11 @@ class Posted:
 
 
 def take_token(environment: MutableMapping[str, str]) -> str:
-    """The write token, removed from `environment` under every name it may have; empty if there is none."""
+    """The write token, removed from `environment` under every name it may have; empty if there is none.
+
+    Raises:
+        ReviewError: the file that should hold it cannot be read.
+    """
     found = [environment.pop(name, "") for name in TOKEN_NAMES]
     if file := environment.pop(f"{TOKEN}_FILE", ""):
         try:
@@ -61,15 +67,36 @@ class PosterProcess:
             if name in os.environ:
                 environment[name] = os.environ[name]
         # Its own session: a Ctrl-C in the terminal reaches the server first, which then closes the poster.
-        self._process = subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-I", str(POSTER), "--api", api],
-            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True,
+            env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/", start_new_session=True, bufsize=0,
         )  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        self._set(process.pid, os.dup(process.stdin.fileno()), os.dup(process.stdout.fileno()))
+        process.stdin.close()
+        process.stdout.close()
+        process.returncode = 0  # this class waits for the process itself, see `close`
+
+    def _set(self, pid: int, to: int, back: int) -> None:
+        self.pid = pid
+        self._to: BinaryIO = os.fdopen(to, "wb", buffering=0)
+        self._back: BinaryIO = os.fdopen(back, "rb")
         self._lock = threading.Lock()
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid
+    @classmethod
+    def adopted(cls, handed: str) -> PosterProcess:
+        """The poster that this process started before it replaced itself; `handed` is what `handed_over` gave."""
+        made = cls.__new__(cls)
+        pid, to, back = (int(part) for part in handed.split(","))
+        made._set(pid, to, back)
+        return made
+
+    def handed_over(self) -> str:
+        """Lets the pipes outlive an exec of this process, which then has neither the token nor a trace of it."""
+        for file in (self._to, self._back):
+            os.set_inheritable(file.fileno(), True)
+        return f"{self.pid},{self._to.fileno()},{self._back.fileno()}"
 
     def post(self, repository: str, number: int, payload: Mapping[str, Any]) -> Posted:
         """Post a review payload.
@@ -77,18 +104,16 @@ class PosterProcess:
         Raises:
             ReviewError: the poster's own check or GitHub refused it, or the poster has ended; says why.
         """
-        request = json.dumps({"repository": repository, "number": number, "review": payload})
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        request = json.dumps({"repository": repository, "number": number, "review": payload}).encode("ascii") + b"\n"
         with self._lock:
             try:
-                self._process.stdin.write(request.encode("ascii") + b"\n")
-                self._process.stdin.flush()
-                line = self._process.stdout.readline()
-            except OSError:
+                while request:  # an unbuffered pipe may take a part
+                    request = request[self._to.write(request) :]
+                line = self._back.readline()
+            except (OSError, ValueError):
                 line = b""
         if not line:
-            raise ReviewError(f"the poster has ended (exit code {self._process.poll()}); start the service again")
+            raise ReviewError("the poster has ended; start the service again")
         answer = json.loads(line)
         if not answer["posted"]:
             raise ReviewError(f"the review of {repository}#{number} was not posted: {answer['error']}")
@@ -97,16 +122,19 @@ class PosterProcess:
 
     def close(self) -> None:
         """End of input lets it finish; a stuck one is killed after five seconds."""
-        assert self._process.stdin is not None
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+            self._to.close()
+        for attempt in range(200):
+            try:
+                ended, _ = os.waitpid(self.pid, os.WNOHANG if attempt < 199 else 0)
+            except ChildProcessError:
+                break
+            if ended:
+                break
+            if attempt == 198:
+                os.kill(self.pid, signal.SIGKILL)
+            time.sleep(0.025)
+        self._back.close()
 
     def __enter__(self) -> PosterProcess:
         return self

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 from reference.agents.types import Finding, Review, Severity, Status
 
 from .escape import visible
 from .text import counts, plain_text
+
+if TYPE_CHECKING:
+    from rich.padding import Padding
+    from rich.text import Text
 
 _COLOUR = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.SUGGESTION: "cyan"}
 
@@ -15,7 +20,6 @@ _COLOUR = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.S
 def terminal_of(review: Review, *, width: int = 100, color: bool = False) -> str:
     """Lines of at most `width` columns. Control sequences of the change are shown as U+FFFD, never sent."""
     from rich.console import Console
-    from rich.padding import Padding
     from rich.text import Text
 
     out = io.StringIO()
@@ -32,9 +36,9 @@ def terminal_of(review: Review, *, width: int = 100, color: bool = False) -> str
             console.print()
             head = Text.assemble((one.severity.word, _COLOUR[one.severity]), f"  {_where(one)}  ", (title, "bold"))
             console.print(head)
-            console.print(Padding(Text(why), (0, 0, 0, 4)))
-            console.print(Padding(Text(f"Mend: {mend}"), (0, 0, 0, 4)))
-            console.print(Padding(Text(f"{one.rule}, {one.agent.value}, id {one.fingerprint}", "dim"), (0, 0, 0, 4)))
+            console.print(_indented(Text(why)))
+            console.print(_indented(Text(f"Mend: {mend}")))
+            console.print(_indented(Text(f"{one.rule}, {one.agent.value}, id {one.fingerprint}", "dim")))
     console.print()
     for reason, left in sorted(review.left_out.items()):
         if left:
@@ -47,6 +51,12 @@ def terminal_of(review: Review, *, width: int = 100, color: bool = False) -> str
     cost = f"${review.cost:.4f}" if review.cost else "no language model"
     console.print(Text(f"{counts(review.findings)}; {review.seconds:.1f} s, {cost}; {review.event}", "bold"))
     return out.getvalue()
+
+
+def _indented(text: Text) -> Padding:
+    from rich.padding import Padding
+
+    return Padding(text, (0, 0, 0, 4), expand=False)
 
 
 def _where(finding: Finding) -> str:

@@ -1,0 +1,76 @@
+"""One job of the webhook: fetch, review, leave out what was said before, post through the poster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from reference.agents.publish import github_payload
+from reference.agents.publish.text import comment_body
+from reference.agents.types import Change, Review, Severity
+
+from .deliveries import Deliveries
+from .jobs import Job
+
+if TYPE_CHECKING:
+    from reference.agents.publish.posting import PosterProcess
+
+    from .client import GitHubReader
+
+log = logging.getLogger(__name__)
+
+
+class Reviews(Protocol):
+    async def review(self, change: Change) -> Review: ...
+
+
+class ReviewService:
+    """Reviews pull requests with `reviewer`; it reads with `reader` and cannot write but through `poster`."""
+
+    def __init__(self, reader: GitHubReader, reviewer: Reviews, poster: PosterProcess, deliveries: Deliveries) -> None:
+        self._reader, self._reviewer, self._poster, self._deliveries = reader, reviewer, poster, deliveries
+
+    async def work(self, job: Job) -> None:
+        """Raises ReviewError: GitHub cannot be read, or the review was refused."""
+        pull = await asyncio.to_thread(self._reader.pull, job.repository, job.number)
+        if pull.draft or pull.head != job.head:
+            log.info("%s#%d: %s is not its head any more", job.repository, job.number, job.head[:12])
+            return
+        change = await asyncio.to_thread(self._reader.change, pull)
+        review = await self._reviewer.review(change)
+        said, last = self._deliveries.said(job.repository, job.number)
+        fresh = without_said(review, said)
+        if last == review.event and not fresh.comments:
+            log.info("%s#%d: nothing new to say", job.repository, job.number)
+            return
+        # From here on a newer push does not stop it: half a review is worse than one too many.
+        await asyncio.shield(asyncio.to_thread(self._post, job, review, fresh))
+
+    def _post(self, job: Job, review: Review, fresh: Review) -> None:
+        posted = self._poster.post(job.repository, job.number, github_payload(fresh))
+        for path, line in posted.refused:
+            log.warning("%s#%d: GitHub refused the comment on %r line %d", job.repository, job.number, path, line)
+        self._deliveries.note(job.repository, job.number, [one.fingerprint for one in fresh.findings], review.event)
+
+
+def without_said(review: Review, said: frozenset[str]) -> Review:
+    """The review without findings that an earlier review of the pull request has posted; they are counted as left out.
+
+    The event stays that of all findings: what was critical and still stands keeps requesting changes.
+    """
+    comments = []
+    again = []
+    for comment in review.comments:
+        new = tuple(one for one in comment.findings if one.fingerprint not in said)
+        again += [one for one in comment.findings if one.fingerprint in said]
+        if len(new) == len(comment.findings):
+            comments.append(comment)
+        elif new:
+            worst = max(one.severity for one in new)
+            comments.append(replace(comment, findings=new, severity=Severity(worst), body=comment_body(new)))
+    if not again:
+        return review
+    left_out = {**review.left_out, "said before": (*review.left_out.get("said before", ()), *again)}
+    return replace(review, comments=tuple(comments), left_out=left_out)
