@@ -65,7 +65,7 @@ def command(
     elif out is not None:
         console.say(console.stdout(), f"{format} written to {out}")
     elif text is not None:
-        typer.echo(text, nl=not text.endswith("\n"))
+        typer.echo(text, nl=False)
     if failed:
         raise typer.Exit(FAILED)
 
@@ -89,19 +89,19 @@ def _change(repo: Path, base: str, head: str, patch: Path | None, pr: str | None
     if pr is not None:
         change = _pull_request(pr)
     elif patch is not None:
-        from reference.agents.sources import from_patch
-
         if not patch.is_file():
             raise UsageError(f"--patch {patch} is no file", "write one with `git diff main > change.patch`")
+        from reference.agents.sources import from_patch
+
         change = from_patch(patch, repo if (repo / ".git").exists() else None)
     else:
-        from reference.agents.sources import from_git
-
         if not repo.is_dir():
             raise UsageError(f"--repo {repo} is no folder", "name a git repository, or give --patch FILE")
         for option, revision in (("--base", base), ("--head", head)):
             if not revision or revision.startswith("-"):
                 raise UsageError(f"{option} {revision!r} is no revision", "name a branch, tag or commit")
+        from reference.agents.sources import from_git
+
         change = from_git(repo, base, head)
     if coverage is not None:
         from reference.agents.sources import read_coverage
@@ -148,7 +148,7 @@ def rendered(review: Review, format: str, *, color: bool = False) -> str:
     if format == "terminal":
         return publish.terminal(review, color=color)
     if format == "html":
-        return publish.html(review)
+        return publish.html(review).rstrip("\n") + "\n"
     made = {"sarif": publish.sarif, "github": publish.github_payload, "json": lambda one: record(one, None)}[format]
     return json.dumps(made(review), indent=2) + "\n"
 

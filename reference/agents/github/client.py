@@ -89,6 +89,7 @@ class GitHubReader:
     def change(self, pull: PullRequest) -> Change:
         """The pull request as a change: parsed diff, whole texts of the changed files, and a snapshot of the head."""
         from reference.agents.diff import parse_patch
+        from reference.agents.diff.classify import classified
 
         parsed = parse_patch(self.diff(pull))
         snapshot = RemoteSnapshot(self, pull.repository, pull.head)
@@ -98,7 +99,8 @@ class GitHubReader:
             whole = file
             if file.status != "deleted" and file.hunks and not file.why_not_read:
                 text = snapshot.read(file.path)
-                whole = replace(file, after=text, before=_before(file, text)) if text is not None else file
+                if text is not None:  # a generated file may say so above the lines that the diff shows
+                    whole = classified(replace(file, after=text, before=_before(file, text)))
                 if text is None:
                     problems.append(f"the whole text of {file.path} could not be fetched")
             files.append(whole)
