@@ -25,6 +25,7 @@ NAMES = (
     "moderation_models",
     "moderation_replay",
     "moderation_rules",
+    "review_quality",
 )
 
 
