@@ -114,12 +114,26 @@ def _pull_request(text: str) -> Change:
     """The token leaves the environment before anything of the pull request is read."""
     import os
 
-    from reference.agents.github.client import API, GitHubReader
+    from reference.agents.github.client import GitHubReader
     from reference.agents.publish.posting import take_token
 
     repository, number = parse_pr(text, os.environ.get("GITHUB_REPOSITORY", ""))
-    reader = GitHubReader(os.environ.get("GITHUB_API_URL", API), take_token(os.environ))
+    reader = GitHubReader(api_for(text), take_token(os.environ))
     return reader.change(reader.pull(repository, number))
+
+
+def api_for(text: str) -> str:
+    """GITHUB_API_URL, or the public one for what does not name another server. Raises UsageError."""
+    import os
+
+    from reference.agents.github.client import API
+    from workbook.errors import UsageError
+
+    host = re.match(r"https?://([^/\s]+)/", text)
+    given = os.environ.get("GITHUB_API_URL", "")
+    if not given and host and host[1] not in ("github.com", "www.github.com"):
+        raise UsageError(f"--pr {text} is on {host[1]}", f"set GITHUB_API_URL, such as https://{host[1]}/api/v3")
+    return given or API
 
 
 def parse_pr(text: str, repository: str) -> tuple[str, int]:

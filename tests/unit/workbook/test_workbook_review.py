@@ -140,7 +140,7 @@ def test_budget_and_suggestions_reach_the_reviewer(cli, given):
         (("--coverage", "/nowhere/coverage.xml"), "give the coverage.xml"),
         (("--out", "/nowhere/x/y"), "make it, or name another file"),
         (("--pr", "seven"), "give its URL, owner/name#12 or its number"),
-        (("--pr", "12"), "or set GITHUB_REPOSITORY"),
+        (("--pr", "12"), "set GITHUB_REPOSITORY=owner/name, or give"),
     ],
 )
 def test_a_wrong_command_line_says_what_to_do_before_any_work(cli, monkeypatch, args, said):
@@ -166,6 +166,16 @@ def test_a_wrong_command_line_says_what_to_do_before_any_work(cli, monkeypatch, 
 )
 def test_a_pull_request_can_be_named_in_three_ways(text, expected):
     assert parse_pr(text, "own/repo") == expected
+
+
+def test_a_pull_request_of_another_server_is_not_looked_up_at_the_public_one(monkeypatch):
+    monkeypatch.delenv("GITHUB_API_URL", raising=False)
+    assert module.api_for("acme/shop#1") == "https://api.github.com"
+    assert module.api_for("https://github.com/acme/shop/pull/1") == "https://api.github.com"
+    with pytest.raises(UsageError, match=r"is on git\.acme\.example"):
+        module.api_for("https://git.acme.example/acme/shop/pull/1")
+    monkeypatch.setenv("GITHUB_API_URL", "https://git.acme.example/api/v3")
+    assert module.api_for("https://git.acme.example/acme/shop/pull/1") == "https://git.acme.example/api/v3"
 
 
 @pytest.mark.parametrize("text", ["a/b/c#1", "https://github.example/acme/shop/issues/1", "acme/shop", "", "-1", "1 2"])
