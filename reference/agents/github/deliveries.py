@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from reference.agents.types import ReviewError
@@ -29,7 +29,7 @@ class Deliveries:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
             self._db.execute("CREATE TABLE IF NOT EXISTS seen (key TEXT PRIMARY KEY, at REAL NOT NULL)")
             self._db.execute(
-                "CREATE TABLE IF NOT EXISTS said (repository TEXT, number INTEGER, fingerprint TEXT, "
+                "CREATE TABLE IF NOT EXISTS said (repository TEXT, number INTEGER, fingerprint TEXT, rule TEXT, "
                 "PRIMARY KEY (repository, number, fingerprint))"
             )
             self._db.execute(
@@ -70,15 +70,23 @@ class Deliveries:
             ).fetchone()
         return frozenset(one for (one,) in rows), event[0] if event else ""
 
-    def note(self, repository: str, number: int, fingerprints: Iterable[str], event: str) -> None:
-        """A review was posted."""
+    def note(self, repository: str, number: int, rules: Mapping[str, str], event: str) -> None:
+        """A review was posted; `rules`: fingerprint -> rule of each finding in it."""
         with self._lock:
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(
-                "INSERT OR IGNORE INTO said VALUES (?, ?, ?)", [(repository, number, one) for one in fingerprints]
+                "INSERT OR IGNORE INTO said VALUES (?, ?, ?, ?)",
+                [(repository, number, fingerprint, rule) for fingerprint, rule in rules.items()],
             )
             self._db.execute("INSERT OR REPLACE INTO events VALUES (?, ?, ?)", (repository, number, event))
             self._db.execute("COMMIT")
+
+    def rules_of(self, fingerprint: str) -> list[tuple[str, str]]:
+        """(repository, rule) of every posted finding with this fingerprint: what a person's verdict is about."""
+        with self._lock:
+            return self._db.execute(
+                "SELECT DISTINCT repository, rule FROM said WHERE fingerprint = ? ORDER BY 1, 2", (fingerprint,)
+            ).fetchall()
 
     def close(self) -> None:
         self._db.close()

@@ -52,7 +52,8 @@ class ReviewService:
         posted = self._poster.post(job.repository, job.number, github_payload(fresh))
         for path, line in posted.refused:
             log.warning("%s#%d: GitHub refused the comment on %r line %d", job.repository, job.number, path, line)
-        self._deliveries.note(job.repository, job.number, [one.fingerprint for one in fresh.findings], review.event)
+        rules = {one.fingerprint: one.rule for one in fresh.findings}
+        self._deliveries.note(job.repository, job.number, rules, review.event)
 
 
 def without_said(review: Review, said: frozenset[str]) -> Review:

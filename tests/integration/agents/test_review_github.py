@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -24,9 +25,14 @@ from reference.agents.github.fake import FakeGitHub, FakePull, create_fake
 from reference.agents.github.service import ReviewService
 from reference.agents.github.serving import LoopbackServer
 from reference.agents.github.webhook import create_app, signature_of
+from reference.agents.publish import github_payload
 from reference.agents.publish.posting import PosterProcess, take_token
 from reference.agents.publish.text import comment_body
 from reference.agents.types import Agent, AgentReport, Change, Comment, Finding, Plan, Review, ReviewError, Severity
+
+sys.path.append(str(Path(__file__).parents[2] / "unit" / "agents"))
+from test_review_publish_payload import change_of, random_change, random_review
+from test_review_publish_payload import diff_of as diff_of_trees
 
 SECRET = "the hook's secret"
 HEAD = "a" * 40
@@ -225,6 +231,20 @@ def test_an_ended_poster_is_an_error_not_a_silence(world):
     payload = {"commit_id": HEAD, "event": "COMMENT", "body": "Summary.", "comments": []}
     with pytest.raises(ReviewError, match="poster has ended"):
         world.poster.post(REPOSITORY, 7, payload)
+
+
+def test_two_hundred_reviews_through_the_poster_process_and_none_is_refused(world):
+    dice = random.Random(7)
+    comments = 0
+    for number in range(1, 201):
+        before, after = random_change(dice)
+        world.github.pulls[REPOSITORY, number] = FakePull(diff_of_trees(before, after), HEAD, after=after)
+        review = random_review(dice, change_of(before, after))
+        posted = world.poster.post(REPOSITORY, number, github_payload(review))
+        assert (posted.comments, posted.refused) == (len(review.comments), ())
+        comments += posted.comments
+    assert (len(world.github.reviews), world.github.refused) == (200, [])
+    assert comments > 600
 
 
 def environment_of(pid: int) -> str:

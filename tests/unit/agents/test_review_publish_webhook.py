@@ -218,7 +218,9 @@ def test_deliveries_outlive_a_restart_and_expire(tmp_path):
     assert not second.first("a", b"2")
     now[0] += TTL + 1
     assert second.first("a", b"1")
-    second.note("r", 1, ["f"], "COMMENT")
+    second.note("r", 1, {"f": "quality/x"}, "COMMENT")
+    assert second.rules_of("f") == [("r", "quality/x")]
+    assert second.rules_of("g") == []
     assert second.said("r", 1) == (frozenset({"f"}), "COMMENT")
     assert second.said("r", 2) == (frozenset(), "")
     (tmp_path / "text").write_text("no database" * 100)
