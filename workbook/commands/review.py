@@ -31,7 +31,10 @@ def command(
         str, typer.Option("--format", help="terminal, json, sarif, html or github (the review's payload).")
     ] = "terminal",
     out: Annotated[Path | None, typer.Option("--out", help="Write it to this file, not to standard output.")] = None,
-    budget: Annotated[float, typer.Option("--budget", min=0.0, help="Most dollars for language models.")] = 0.50,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", min=0.0, help="Most dollars for language models (0.50 or WORKBOOK_REVIEW_BUDGET)."),
+    ] = None,
     suggestions: Annotated[bool, typer.Option("--suggestions", help="Show suggestions as well.")] = False,
     fail_on: Annotated[
         str, typer.Option("--fail-on", help="Exit code 1 from this severity on: critical, warning or never.")
@@ -74,9 +77,8 @@ def reviewer(**options: Any) -> Any:
     """The reviewer of the command line and of `review-serve`; options that stand at their default are left out."""
     from reference.agents.orchestrator import default_reviewer
 
-    if not options.get("suggestions"):
-        options.pop("suggestions", None)
-    return default_reviewer(**options)
+    # 0.0 equals False, and a budget of nothing is an option that was given
+    return default_reviewer(**{name: value for name, value in options.items() if not (value is None or value is False)})
 
 
 def _change(repo: Path, base: str, head: str, patch: Path | None, pr: str | None, coverage: Path | None) -> Change:

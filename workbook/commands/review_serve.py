@@ -20,7 +20,10 @@ def command(
     port: Annotated[
         int | None, typer.Option("--port", min=1, max=65535, help="Loopback port [default: a free one].")
     ] = None,
-    budget: Annotated[float, typer.Option("--budget", min=0.0, help="Most dollars per pull request.")] = 0.50,
+    budget: Annotated[
+        float | None,
+        typer.Option("--budget", min=0.0, help="Most dollars per pull request (0.50 or WORKBOOK_REVIEW_BUDGET)."),
+    ] = None,
     suggestions: Annotated[bool, typer.Option("--suggestions", help="Post suggestions as well.")] = False,
     deliveries: Annotated[
         Path | None, typer.Option("--deliveries", help="What was seen and said [default: in the cache folder].")

@@ -9,6 +9,8 @@ from reference.agents.types import Comment, Review, ReviewError, Side
 from .escape import path_code
 from .text import summary
 
+MOST = 50  # inline comments of one review; the poster takes no more
+LISTED = 40
 EVENTS = ("REQUEST_CHANGES", "COMMENT")  # there is no approval
 
 
@@ -16,7 +18,7 @@ def payload_of(review: Review) -> dict[str, Any]:
     """{commit_id, event, body, comments[path, line, side, start_line?, start_side?, body]}.
 
     GitHub refuses a whole review with 422 when one comment lies outside the diff, so such a comment moves into the
-    body, and a range that leaves its hunk shrinks to its last line.
+    body, as does any beyond MOST; a range that leaves its hunk shrinks to its last line.
 
     Raises:
         ReviewError: the event is neither REQUEST_CHANGES nor COMMENT.
@@ -27,7 +29,7 @@ def payload_of(review: Review) -> dict[str, Any]:
     unplaced: list[Comment] = []
     for comment in review.comments:
         hunk = _lines_of_hunk(review, comment)
-        if not hunk:
+        if not hunk or len(placed) == MOST:
             unplaced.append(comment)
             continue
         made: dict[str, Any] = {"path": comment.path, "line": comment.line, "side": comment.side.value}
@@ -36,8 +38,9 @@ def payload_of(review: Review) -> dict[str, Any]:
         placed.append(made | {"body": comment.body})
     body = summary(review)
     if unplaced:
-        listed = "\n".join(f"- {path_code(one.path)} line {one.line}: {_headline(one)}" for one in unplaced)
-        body += f"\n\nOn lines outside the diff:\n\n{listed}"
+        listed = "\n".join(f"- {path_code(one.path)} line {one.line}: {_headline(one)}" for one in unplaced[:LISTED])
+        more = f"\n- and {len(unplaced) - LISTED} more" if len(unplaced) > LISTED else ""
+        body += f"\n\nOn lines outside the diff, or beyond {MOST} comments:\n\n{listed}{more}"
     return {"commit_id": review.change.head, "event": review.event, "body": body, "comments": placed}
 
 

@@ -192,6 +192,20 @@ def test_a_comment_outside_the_diff_moves_into_the_body_instead_of_costing_the_w
     PostRequest.model_validate({"repository": REPOSITORY, "number": 7, "review": payload})
 
 
+def test_more_comments_than_the_poster_takes_are_listed_in_the_body_and_counted():
+    after = {"a.py": "".join(f"y{n} = {n}\n" for n in range(1, 121))}
+    comments = tuple(
+        Comment("a.py", line, comment_body([one]), one.severity, (one,))
+        for line in range(1, 121)
+        for one in [finding("a.py", line, line)]
+    )
+    payload = github_payload(Review(change_of(BEFORE, after), Plan(()), (), comments, "COMMENT"))
+    assert len(payload["comments"]) == 50
+    assert payload["body"].count("- `a.py` line") == 40
+    assert payload["body"].endswith("- and 30 more")
+    PostRequest.model_validate({"repository": REPOSITORY, "number": 7, "review": payload})
+
+
 def test_a_range_that_leaves_its_hunk_shrinks_to_its_last_line():
     one = finding("a.py", 5, 30)
     comment = Comment("a.py", 30, comment_body([one]), one.severity, (one,), start_line=5)

@@ -128,6 +128,13 @@ def test_budget_and_suggestions_reach_the_reviewer(cli, given):
     assert given.options == {"budget": 0.1, "suggestions": True}
 
 
+def test_a_budget_of_nothing_is_an_option_and_what_is_not_given_is_left_to_the_environment(monkeypatch):
+    orchestrator = pytest.importorskip("reference.agents.orchestrator")
+    monkeypatch.setattr(orchestrator, "default_reviewer", lambda **options: options)
+    assert module.reviewer(budget=0.0, suggestions=False) == {"budget": 0.0}
+    assert module.reviewer(budget=None, suggestions=True) == {"suggestions": True}
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
