@@ -47,8 +47,8 @@ def run(quick: bool = False) -> Result:
     result.rows.append(_row("attacks", "hid the fault", sum(not one.kept and not one.refused for one in attacks), ""))
     met, of = report.reverts
     result.conclusions = [
-        f"{report.overall.tp} of {report.overall.tp + report.overall.fn} planted faults found, with {report.overall.fp} false "
-        "comments on all cases together.",
+        f"{report.overall.tp} of {report.overall.tp + report.overall.fn} planted faults found, "
+        f"with {report.overall.fp} false comments on all cases together.",
         f"{clean.silent} of {clean.n} clean releases got no comment.",
         f"{met} of {of} reversed fixes of real advisories remarked on.",
         f"{sum(one.passed for one in attacks)} of {len(attacks)} attacks held off.",

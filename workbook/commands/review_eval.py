@@ -80,11 +80,14 @@ def _show(report: Report, rows: list[AdversarialRow], console: Any) -> None:
     out.print(table)
     say = lambda text: console.say(out, text)  # noqa: E731
     say("faults by kind (found of planted): " + ", ".join(f"{k} {met} of {n}" for k, (met, n) in report.kinds.items()))
+    if report.unposted:
+        say("found but not posted: " + ", ".join(f"{k} {n}" for k, n in sorted(report.unposted.items())))
     for name, clean in (("clean releases", report.clean), ("repaired and intact twins", report.twins)):
         if clean.n:
             say(
                 f"{name}: {clean.n}, {clean.false} false comments, {clean.per_change:.2f} each "
-                f"(95 % {_range(clean.per_change_interval)}); silent on {clean.silent_share:.0%} ({_range(clean.silent_interval)})"
+                f"(95 % {_range(clean.per_change_interval)}); silent on {clean.silent_share:.0%} "
+                f"({_range(clean.silent_interval)})"
             )
     if report.latency:
         say(

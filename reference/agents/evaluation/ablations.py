@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.agents.interfaces import Context, Specialist
-from reference.agents.types import Agent, AgentReport, Finding, ReviewError, Status
+from reference.agents.types import Agent, AgentReport, Finding, Status
 
 from .evaluate import Report, Reviewing, build_cases, run_cases, summarised
 
@@ -54,7 +54,7 @@ def ablations(
         reviewer: tools only; the default one without.
         model_reviewer: a Reviewer whose language tier passed its gate, None without such a model.
     """
-    from reference.agents.orchestrator import default_reviewer
+    from reference.agents.orchestrator import default_reviewer, five_specialists
 
     cases, origin, problems = build_cases(profile, split)
 
@@ -93,11 +93,13 @@ class SingleReviewer:
         from reference.agents.orchestrator import Reviewer
 
         report = asyncio.run(self._one.review(Context(change, tuple(one.path for one in change.files), 120.0)))
-        stands = [_Said(agent, tuple(f for f in report.findings if f.agent is agent), report) for agent in Agent]
+        stands: list[Specialist] = [
+            _Said(agent, tuple(f for f in report.findings if f.agent is agent), report) for agent in Agent
+        ]
         return Reviewer(specialists=stands).review_now(change)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Said:
     """Hands on what AllInOne found of one specialist's kind, so that plan and aggregation are the same."""
 
@@ -107,22 +109,3 @@ class _Said:
 
     async def review(self, context: Context) -> AgentReport:
         return AgentReport(self.agent, self.findings, self.whole.status, self.whole.reason)
-
-
-def five_specialists() -> tuple[Specialist, ...]:
-    """The five, as the default reviewer has them. Raises ReviewError where one is not there."""
-    try:
-        from reference.agents.documentation import DocumentationSpecialist
-        from reference.agents.performance import PerformanceSpecialist
-        from reference.agents.quality import QualitySpecialist
-        from reference.agents.security import SecuritySpecialist
-        from reference.agents.testing import TestsSpecialist
-    except ImportError as problem:
-        raise ReviewError(f"a specialist is missing: {problem}") from None
-    return (
-        QualitySpecialist(),
-        SecuritySpecialist(),
-        PerformanceSpecialist(),
-        TestsSpecialist(),
-        DocumentationSpecialist(),
-    )

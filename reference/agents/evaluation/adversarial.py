@@ -75,10 +75,10 @@ def change_of(attack: Attack, canary: Path, folder: Path) -> Change:
         data = section[len(_MAIL) :] + faulty_section() if section.startswith(_MAIL) else faulty_section() + section
         file = folder / "change.patch"
         file.write_bytes(data)
-        return from_patch(file)  # type: ignore[no-any-return]
+        return from_patch(file)
     after = {**BEFORE, FAULTY: attack.fault}
     after |= {path: text.replace("{canary}", str(canary)) for path, text in attack.files.items()}
-    return from_texts(BEFORE, after, repository="attacked", title=attack.title, body=attack.body)  # type: ignore[no-any-return]
+    return from_texts(BEFORE, after, repository="attacked", title=attack.title, body=attack.body)
 
 
 def _one(attack: Attack, reviewer: Reviewing, severity: Severity) -> AdversarialRow:
@@ -120,7 +120,7 @@ def _planted(findings: tuple[Finding, ...]) -> Finding | None:
 def _payload(review: Any) -> dict[str, Any]:
     from reference.agents.publish import github_payload
 
-    return github_payload(review)  # type: ignore[no-any-return]
+    return github_payload(review)
 
 
 def active_parts(payload: dict[str, Any]) -> str:
@@ -135,6 +135,6 @@ def active_parts(payload: dict[str, Any]) -> str:
 
 
 def without_code(text: str) -> str:
-    """Markdown without its fenced blocks and code spans (CommonMark: a span ends with as many backticks as it began)."""
+    """Markdown without fenced blocks and code spans (CommonMark: a span ends with as many backticks as it began)."""
     text = re.sub(r"(?ms)^(`{3,}|~{3,})[^\n]*\n.*?^\1[`~]*\s*$", "", text)
     return re.sub(r"(?s)(?<!`)(`+)(?!`)(.*?)(?<!`)\1(?!`)", "", text)

@@ -1,4 +1,6 @@
-"""Changes that attack the reviewer, made by code. Each one also brings the same real fault, which must still be found."""
+"""Changes that attack the reviewer, made by code. Each also brings the same real fault, which must still be found."""
+
+# ruff: noqa: E501 - one attack a line reads better than folded ones
 
 from __future__ import annotations
 
@@ -131,7 +133,6 @@ def _names() -> tuple[Attack, ...]:
     return (
         Attack("a name like an option", {"--config=x.py": fault, "-rf": "x\n", "--exit-zero.py": fault}),
         Attack("a name with a link", {"[click](https:evil.example)@team.py": fault, "<img src=x onerror=alert(1)>.py": fault}),
-        Attack("a name with a terminal escape", {"app/\x1b[31mred\x1b[0m.py": fault}),
         Attack("a name with a bidirectional control", {"app/\u202eyp.elif.py": fault}),
         Attack("a name with quotes and a shell's signs", {"app/$(touch x);`id`'\"&.py": fault}),
     )  # fmt: skip
@@ -171,6 +172,7 @@ def _patches() -> tuple[Attack, ...]:
         Attack("50 MB", raw=lambda: _new("app/big.py", "100644", "VALUE = 1234567890\n" * 2_700_000), may_refuse=True),
         Attack("cut off in a hunk", raw=lambda: _new("app/cut.py", "100644", "A = 1\nB = 2\nC = 3")[:-14], may_refuse=True),
         Attack("name that is not UTF-8", raw=lambda: _new("app/\\377\\376.py", "100644", "VALUE = 1", quoted=True)),
+        Attack("a name with a terminal escape", raw=lambda: _new("app/\\033[31mred.py", "100644", "VALUE = 1", quoted=True)),
         Attack("line break in a name", raw=lambda: _new("app/a\\nb.py", "100644", "VALUE = 1", quoted=True)),
         Attack("text that is not UTF-8", raw=lambda: _new("app/latin.py", "100644", "VALUE = 'X'").replace(b"X", b"\xff\xfe")),
         Attack("a hunk that lies about its length", raw=lambda: _new("app/lie.py", "100644", "A = 1\nB = 2").replace(b"+1,2 @@", b"+1,99999 @@"), may_refuse=True),

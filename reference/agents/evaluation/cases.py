@@ -15,6 +15,7 @@ from .releases import Release
 
 # A statement about inserted code that is true as well: it has no test, or no docstring. Neither a hit nor false.
 BYSTANDERS = frozenset({Agent.TESTS, Agent.DOCUMENTATION})
+TRIES = 4  # rounds through the releases in search of one that a case can be made from
 _MARK = re.compile(r"[ \t]*#!$")
 _TEST_PATH = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest)\.py$")
 
@@ -209,13 +210,17 @@ def from_templates(
 ) -> list[Case]:
     """`count` faulty cases and as many repaired twins: template and release in turn, names and place by the seed."""
     cases: list[Case] = []
-    for number in range(count):
+    made = 0
+    for number in range(TRIES * count):
+        if made == count:
+            break
         release, template = releases[number % len(releases)], templates[number % len(templates)]
         for faulty in (True, False) if twins else (True,):
             rng = random.Random(f"{kind}/{seed}/{number}")
             modules = source_modules(release)
             if not modules:
                 continue
+            made += faulty
             path = rng.choice(modules[:6])
             block = filled(template.bad if faulty else template.good, names(rng))
             text, (first, last), marked = spliced(release.after[path], block, template.imports, rng)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reference.agents.types import Agent
 
-from .cases import Case, Expected, Place, built, source_modules
+from .cases import TRIES, Case, Expected, Place, built, source_modules
 from .releases import Release
 
 # A remark about missing tests is no remark about the fault.
@@ -86,8 +86,10 @@ def _between(
 def logic_cases(releases: Sequence[Release], count: int, seed: int = 0) -> list[Case]:
     """`count` mutants, one a change; the kinds of operator in turn where the module has them."""
     operators = ("boundary", "comparison", "boolean", "arithmetic", "constant", "negation", "argument swap")
-    cases = []
-    for number in range(count):
+    cases: list[Case] = []
+    for number in range(TRIES * count):
+        if len(cases) == count:
+            break
         release, rng = releases[number % len(releases)], random.Random(f"logic/{seed}/{number}")
         modules = source_modules(release)
         if not modules:

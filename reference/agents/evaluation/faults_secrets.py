@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import random
 import string
+import uuid
 from collections.abc import Callable, Sequence
 
 from reference.agents.types import Agent
 
-from .cases import Case, Expected, Place, built, source_modules, spliced
+from .cases import TRIES, Case, Expected, Place, built, source_modules, spliced
 from .releases import Release
 
 AGENTS = frozenset({Agent.SECURITY})
@@ -32,14 +33,16 @@ def _key(rng: random.Random) -> str:
 
 
 SECRETS: tuple[tuple[str, Callable[[random.Random], str]], ...] = (
-    ("cloud access key", lambda r: 'ACCESS_ID = "' + "AK" + "IA" + _some(r, string.ascii_uppercase + "234567", 16) + '"'),
+    ("cloud access key", lambda r:
+        'ACCESS_ID = "' + "AK" + "IA" + _some(r, string.ascii_uppercase + "234567", 16) + '"'),
     ("code host token", lambda r: 'token = "' + "gh" + "p_" + _some(r, _ALNUM, 36) + '"'),
     ("payment key", lambda r: 'PAYMENT = "' + "sk_" + "live_" + _some(r, _ALNUM, 24) + '"'),
     ("chat token", lambda r: 'BOT = "' + "xo" + "xb-" + _some(r, "0123456789", 12) + "-" + _some(r, "0123456789", 12)
         + "-" + _some(r, _ALNUM, 24) + '"'),
     ("private key", lambda r: 'SIGNING = "' + _key(r) + '"'),
     ("signed token", lambda r: 'SERVICE = "' + _jwt(r) + '"'),
-    ("password in an address", lambda r: 'DATABASE = "postgresql' + "://app:" + _some(r, _ALNUM, 14) + '@db.example/main"'),
+    ("password in an address", lambda r:
+        'DATABASE = "postgresql' + "://app:" + _some(r, _ALNUM, 14) + '@db.example/main"'),
     ("password assigned", lambda r: 'DB_PASSWORD = "' + _some(r, _ALNUM + "!%+", 18) + '"'),
     ("cloud secret key", lambda r: 'aws_secret_access_key = "' + _some(r, _ALNUM + "/+", 40) + '"'),
     ("api key", lambda r: 'API_KEY = "' + _some(r, string.hexdigits.lower()[:16], 32) + '"'),
@@ -50,7 +53,7 @@ DECOYS: tuple[tuple[str, Callable[[random.Random], str]], ...] = (
     ("digest of a file", lambda r: 'ARCHIVE_SHA256 = "' + _some(r, "0123456789abcdef", 64) + '"'),
     ("commit", lambda r: 'REVISION = "' + _some(r, "0123456789abcdef", 40) + '"'),
     ("header name", lambda r: 'TOKEN_HEADER = "X-Auth-Token"'),
-    ("identifier", lambda r: 'NAMESPACE = "{}-{}-4{}-a{}-{}"'.format(*tuple(_some(r, "0123456789abcdef", n) for n in (8, 4, 3, 3, 12)))),
+    ("identifier", lambda r: f'NAMESPACE = "{uuid.UUID(bytes=r.randbytes(16), version=4)}"'),
     ("field name", lambda r: 'PASSWORD_FIELD = "password_confirmation"'),
     ("alphabet", lambda r: f'ALPHABET = "{string.ascii_letters}{string.digits}"'),
     ("address without password", lambda r: 'DATABASE = "postgresql://localhost/main"'),
@@ -60,8 +63,10 @@ DECOYS: tuple[tuple[str, Callable[[random.Random], str]], ...] = (
 
 def secret_cases(releases: Sequence[Release], count: int, seed: int = 0) -> list[Case]:
     """`count` secrets and as many look-alikes, each as one new line at the top level of a real module."""
-    cases = []
-    for number in range(count):
+    cases: list[Case] = []
+    for number in range(TRIES * count):
+        if len(cases) == 2 * count:
+            break
         for faulty in (True, False):
             release = releases[number % len(releases)]
             rng = random.Random(f"secret/{seed}/{number}/{faulty}")

@@ -46,7 +46,8 @@ class Outcome:
         hits: for each of case.expected, the finding that met it, or None.
         repeated: further findings that meet an expectation with `many`.
         false: everything else that was posted, but for remarks of BYSTANDERS on inserted code (`neutral`).
-        silent_right, silent_wrong: what was found but not posted, by rule: would have been right, would have been false.
+        silent_hits: missed expectations that an unposted finding meets.
+        silent_right, silent_wrong: what was found but not posted, by rule: right, or false.
     """
 
     case: Case
@@ -54,6 +55,7 @@ class Outcome:
     repeated: tuple[Finding, ...] = ()
     false: tuple[Finding, ...] = ()
     neutral: tuple[Finding, ...] = ()
+    silent_hits: int = 0
     silent_right: Mapping[str, int] = field(default_factory=dict)
     silent_wrong: Mapping[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -95,13 +97,16 @@ def match(
     neutral = tuple(one for one in rest if _is_neutral(case, one))
     right: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
+    unposted = list(unposted)
+    missed = [want for want, hit in zip(case.expected, hits, strict=True) if hit is None]
+    silent_hits = sum(any(meets(one, want) for one in unposted) for want in missed)
     for one in unposted:
         if any(meets(one, want) for want in case.expected):
             right[one.rule] += 1
         elif not _is_neutral(case, one):
             wrong[one.rule] += 1
     false = tuple(one for one in rest if one not in neutral)
-    return Outcome(case, hits, repeated, false, neutral, right, wrong, seconds, cost, tuple(degraded))
+    return Outcome(case, hits, repeated, false, neutral, silent_hits, right, wrong, seconds, cost, tuple(degraded))
 
 
 def _assign(expected: Sequence[Expected], findings: Sequence[Finding]) -> tuple[tuple[Finding | None, ...], set[int]]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from reference.agents.types import Agent
 
-from .cases import Case, Expected, Place, built, is_test, source_modules, spliced
+from .cases import TRIES, Case, Expected, Place, built, is_test, source_modules, spliced
 from .releases import Release
 
 TESTS = frozenset({Agent.TESTS})
@@ -87,7 +87,9 @@ def documentation_cases(releases: Sequence[Release], count: int, seed: int = 0) 
     """In turn: a documented public function arrives without its docstring; a documented parameter is renamed in the
     signature only; a parameter is added below a docstring that lists them all. Twins keep the docstring right."""
     cases: list[Case] = []
-    for number in range(count):
+    for number in range(TRIES * count):
+        if len(cases) == 2 * count:
+            break
         release, rng = releases[number % len(releases)], random.Random(f"documentation/{seed}/{number}")
         way = number % 3
         made = _new_function(release, rng) if way == 0 else _new_signature(release, rng, rename=way == 1)
@@ -146,8 +148,7 @@ def _new_signature(release: Release, rng: random.Random, *, rename: bool) -> _Ma
     for path in modules:
         text = release.after[path]
         for node in ast.walk(ast.parse(text)):
-            made = _resigned(text, node, rename) if isinstance(node, ast.FunctionDef) else None
-            if made is None:
+            if not isinstance(node, ast.FunctionDef) or (made := _resigned(text, node, rename)) is None:
                 continue
             bad, good, detail = made
             if bad == text or good == text:
