@@ -50,7 +50,12 @@ def docstrings(file: ChangedFile) -> Iterator[Finding]:
 
 
 def _wants(one: Definition) -> bool:
-    return one.public and not one.name.startswith("__") and not {"setter", "deleter", "overload"} & set(one.decorators)
+    return (
+        one.public
+        and not one.is_stub
+        and not one.name.startswith("__")
+        and not {"setter", "deleter", "overload"} & set(one.decorators)
+    )
 
 
 def parameters(one: Definition) -> list[str]:
