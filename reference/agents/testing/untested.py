@@ -12,9 +12,9 @@ from reference.agents.types import Change, ChangedFile, Finding, Role
 
 LANGUAGES = frozenset({"python", "javascript", "typescript", "tsx", "jsx", "go"})
 _GLUE = re.compile(
-    r"(^|/)(examples?|docs?|doc_src|scripts?|tools?|bin|benchmarks?|bench|migrations|alembic|notebooks?|demos?|samples?"
+    r"(^|/)(examples?|docs?|doc_src|scripts?|tools?|bin|benchmarks?|bench|migrations|alembic|notebooks?|demos?|samples?|figures|plots"
     r"|playground|ci|\.github|contrib|stubs|typings|fixtures|requirements)/"
-    r"|(^|/)(setup|conftest|noxfile|tasks|manage|fabfile|__main__|__version__|_version|version|cli|settings|config"
+    r"|(^|/)(setup|demo|conftest|noxfile|tasks|manage|fabfile|__main__|__version__|_version|version|cli|settings|config"
     r"|compat|_compat|typing|_typing|types|_types|constants)\.py$|\.d\.ts$|\.config\.[cm]?[jt]s$|\.pyi$"
 )
 _MOST_FILES = 2

@@ -209,3 +209,9 @@ def test_a_missing_docstring_counts_only_where_the_file_had_them():
     found = rules(DocumentationSpecialist, {"pkg/a.py": house}, {"pkg/a.py": house + new})
     assert found == ["documentation/missing-docstring"]
     assert rules(DocumentationSpecialist, {"pkg/a.py": bare}, {"pkg/a.py": bare + new}) == []
+
+
+def test_a_fault_that_only_moved_is_not_new():
+    before = "def g(x):\n    return x is 'a'\n"
+    after = "def g(x):\n    if x:\n        return x is 'a'\n"
+    assert rules(QualitySpecialist, {"pkg/a.py": before}, {"pkg/a.py": after}) == []
