@@ -1,0 +1,79 @@
+"""What is never let go, and what stops an event loop."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from .scopes import Fault, Function, Source, dotted
+
+_RESOURCES = {"open", "socket.socket", "sqlite3.connect", "ThreadPoolExecutor", "ProcessPoolExecutor",
+              "concurrent.futures.ThreadPoolExecutor"}  # fmt: skip
+_CLOSERS = {"close", "shutdown", "terminate"}
+_BLOCKING = {"time.sleep", "subprocess.run", "subprocess.call", "subprocess.check_output", "subprocess.check_call",
+             "urllib.request.urlopen", "requests.get", "requests.post", "requests.put", "requests.delete",
+             "requests.patch", "requests.request"}  # fmt: skip
+
+
+def faults(source: Source) -> Iterator[Fault]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call):
+            name = dotted(node.func)
+            owner = source.function(node)
+            if name in _BLOCKING and isinstance(owner, ast.AsyncFunctionDef) and not _deferred(source, node):
+                yield source.fault("performance/blocking-in-async", node, None, name=name)
+            if name in _RESOURCES and owner is not None and not isinstance(node.func, ast.Call):
+                yield from _unclosed(source, node, owner, name)
+            if name in {"asyncio.create_task", "asyncio.ensure_future"} and isinstance(source.parents[node], ast.Expr):
+                yield source.fault("performance/task-dropped", node, None, name=name)
+        elif isinstance(node, ast.FunctionDef) and isinstance(source.parents[node], ast.ClassDef):
+            yield from _cached_method(source, node)
+
+
+def _deferred(source: Source, node: ast.AST) -> bool:
+    """In a lambda, which runs elsewhere."""
+    at = source.parents.get(node)
+    while at is not None and not isinstance(at, Function):
+        if isinstance(at, ast.Lambda):
+            return True
+        at = source.parents.get(at)
+    return False
+
+
+def _unclosed(source: Source, call: ast.Call, owner: Function, name: str) -> Iterator[Fault]:
+    above = source.parents[call]
+    # The chain `open(p).read()` keeps nobody who could close the file
+    if isinstance(above, ast.Attribute) and name == "open":
+        yield source.fault("performance/resource-not-closed", call, None, name=name)
+        return
+    if not isinstance(above, ast.Assign) or len(above.targets) != 1 or not isinstance(above.targets[0], ast.Name):
+        return
+    held = above.targets[0].id
+    for node in ast.walk(owner):
+        if not (isinstance(node, ast.Name) and node.id == held and isinstance(node.ctx, ast.Load)):
+            continue
+        user = source.parents[node]
+        # Handed over, returned or kept elsewhere: somebody else closes it; only `held.method` and loops keep it here
+        if isinstance(user, ast.Attribute):
+            if user.attr in _CLOSERS or user.attr == "__exit__":
+                return
+        elif not (isinstance(user, ast.For) and user.iter is node):
+            return
+    if any(isinstance(n, ast.Global | ast.Nonlocal) and held in n.names for n in ast.walk(owner)):
+        return
+    yield source.fault("performance/resource-not-closed", call, None, name=name)
+
+
+def _cached_method(source: Source, node: ast.FunctionDef) -> Iterator[Fault]:
+    if not node.args.args or node.args.args[0].arg != "self":
+        return
+    for one in node.decorator_list:
+        name = dotted(one).split(".")[-1]
+        unbounded = name == "cache" or (name == "lru_cache" and isinstance(one, ast.Call) and any(
+            isinstance(v, ast.Constant) and v.value is None
+            for v in [*one.args, *(k.value for k in one.keywords if k.arg == "maxsize")]
+        ))  # fmt: skip
+        if unbounded and dotted(one) in {"cache", "lru_cache", "functools.cache", "functools.lru_cache"}:
+            fault = source.fault("performance/cached-method", node, None, name=node.name)
+            lines = frozenset({node.lineno, one.lineno})
+            yield Fault(fault.rule, one.lineno, one.lineno, lines, fault.where, fault.values)
