@@ -15,6 +15,7 @@ from .releases import Release
 
 # A statement about inserted code that is true as well: it has no test, or no docstring. Neither a hit nor false.
 BYSTANDERS = frozenset({Agent.TESTS, Agent.DOCUMENTATION})
+NO_SOURCE = ("docs/", "examples/", "setup", "benchmark", "hatch_build", "dummyserver/", "compliance/", "tasks")
 TRIES = 4  # rounds through the releases in search of one that a case can be made from
 _MARK = re.compile(r"[ \t]*#!$")
 _TEST_PATH = re.compile(r"(^|/)(tests?|testing)(/|\.py$)|(^|/)(test_[^/]*|[^/]*_tests?|conftest)\.py$")
@@ -176,7 +177,7 @@ def source_modules(release: Release, *, least: int = 15, most: int = 900) -> lis
     changed = set(release.changed())
     found = []
     for path in sorted(release.after, key=lambda one: (one not in changed, one)):
-        if not path.endswith(".py") or is_test(path) or path.startswith(("docs/", "examples/", "setup", "benchmark")):
+        if not path.endswith(".py") or is_test(path) or path.startswith(NO_SOURCE) or "vendor" in path:
             continue
         if least <= release.after[path].count("\n") <= most:
             try:
