@@ -42,6 +42,35 @@ def timeline(panels: Mapping[str, Sequence[Mapping[str, Any]]]) -> Any:
         return close(figure)
 
 
+def framed(page: str, height: int = 620) -> Any:
+    """A whole HTML page inside the notebook, cut off from it: it can run nothing and reach nothing."""
+    import html
+
+    from IPython.display import HTML
+
+    return HTML(
+        f'<iframe sandbox srcdoc="{html.escape(page, quote=True)}" title="review" '
+        f'style="width:100%;height:{height}px;border:1px solid {LIGHT}"></iframe>'
+    )
+
+
+def rates_row(row: Any) -> dict[str, Any]:
+    """A row of `precision_recall` from the evaluation's Rates; None for a share without anything to divide by."""
+
+    def known(value: float) -> float | None:
+        return None if value != value else value
+
+    return {
+        "name": row.name,
+        "precision": known(row.precision),
+        "precision_low": row.precision_interval[0],
+        "precision_high": row.precision_interval[1],
+        "recall": known(row.recall),
+        "recall_low": row.recall_interval[0],
+        "recall_high": row.recall_interval[1],
+    }
+
+
 def precision_recall(
     rows: Sequence[Mapping[str, Any]], peers: Sequence[tuple[str, float, float]], aim: tuple[float, float]
 ) -> Any:
@@ -108,8 +137,11 @@ def clean_changes(false_per_change: Sequence[int], aims: tuple[float, float]) ->
         note(ax, f"{aims[1]:.0%} silent", (most * 0.7, aims[1] * n), (0, -22))
         ax.set_ylim(0, n * 1.15)
         ax.set_xticks(range(most + 1))
-        ax.set(xlabel="comments on one clean change", ylabel="changes",
-               title=f"{silent:.0%} of {n} clean changes silent; {mean:.2f} comments each (aim {aims[0]:g})")  # fmt: skip
+        ax.set(
+            xlabel="comments on one clean change",
+            ylabel="changes",
+            title=f"{silent:.0%} of {n} clean changes silent, {mean:.2f} comments each (aim {aims[0]:g})",
+        )
         return close(figure)
 
 

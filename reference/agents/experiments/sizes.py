@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reference.agents.types import Change, ReviewError
+
+if TYPE_CHECKING:
+    from reference.agents.evaluation.releases import Release
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,10 @@ def window_rows(sizes: Sequence[Size], windows: Sequence[int]) -> list[dict[str,
         }
         for window in windows
     ]
+
+
+def sizes_of(releases: Sequence[Release]) -> list[Size]:
+    """One size per pair of releases, from the older to the newer one."""
+    from reference.agents.sources import from_texts
+
+    return [size_of(from_texts(one.before, one.after, repository=one.repository), one.pair.id) for one in releases]
