@@ -268,11 +268,12 @@ class Review:
     left_out: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     headline: str = ""
+    headline_cost: float = 0.0
     seconds: float = 0.0
 
     @property
     def cost(self) -> float:
-        return sum(one.cost for one in self.reports)
+        return self.headline_cost + sum(one.cost for one in self.reports)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

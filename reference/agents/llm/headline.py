@@ -57,14 +57,25 @@ def objection(line: str, source: str) -> str:
     return ""
 
 
-async def headline(change: Change, model: Model, timeout_s: float = 20.0, most_bytes: int = 2_400) -> Headline:
+MOST_BYTES = 2_400
+MAX_TOKENS = 64
+
+
+def worst_case(model: Model) -> float:
+    """Dollars that one line can cost at most."""
+    from .client import prices_of
+
+    return prices_of(model).worst(SYSTEM + "x" * (MOST_BYTES + 700), MAX_TOKENS)
+
+
+async def headline(change: Change, model: Model, timeout_s: float = 20.0) -> Headline:
     """Ask, check, and keep or drop. Never raises: without a line the review says the same."""
     files = [one.path for one in change.files]
-    shown = show(change, files, most_bytes)
-    source = "\n".join([shown.text, change.title])
+    shown = show(change, files, MOST_BYTES)
+    source = "\n".join([shown.text, change.title[:120]])
     user = f"{fenced('change', source)}\nDescribe the change as JSON with the one field summary."
     try:
-        reply = await model.complete(SYSTEM, user, SCHEMA, 64, timeout_s)
+        reply = await model.complete(SYSTEM, user, SCHEMA, MAX_TOKENS, timeout_s)
         line = str(json.loads(reply.text)["summary"]).strip()
     except (ReviewError, ValueError, KeyError, TypeError) as problem:
         return Headline("", f"no line: {problem}", None)

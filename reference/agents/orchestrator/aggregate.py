@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import tomllib
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reference.agents.rules import registry, rule
@@ -15,7 +15,7 @@ from reference.agents.types import AgentReport, Change, Comment, Finding, Severi
 HARD_CAP = 30  # of critical comments: past that the summary counts them
 
 OUTSIDE = "outside the change"
-UNKNOWN = "no such rule or file"
+UNKNOWN = "no such rule or file, or no value for its text"
 DOUBLE = "said by another finding"
 REPORT_ONLY = "report only"
 MUTED = "muted: nobody acted on it here"
@@ -38,7 +38,7 @@ def aggregate(
     cap: int = 10,
     minimum: Severity = Severity.WARNING,
     muted: frozenset[str] = frozenset(),
-    posted_before: frozenset[str] = frozenset(),
+    posted_before: Collection[str] = (),
 ) -> Aggregated:
     """The comments to post. The same for any order of the reports and of the findings in them.
 
@@ -46,14 +46,17 @@ def aggregate(
         cap: comments at most; critical ones are posted beyond it, up to HARD_CAP.
         minimum: lowest severity that is posted inline.
         muted: rules that this repository does not want; never applies to a critical finding.
-        posted_before: fingerprints of earlier reviews of the same pull request.
+        posted_before: fingerprints of earlier reviews of the same pull request, one for each time it was posted: the
+            same line twice in a file has one fingerprint twice. A critical finding among them still requests changes.
     """
     left: dict[str, list[Finding]] = defaultdict(list)
     kept: list[Finding] = []
+    said = Counter(posted_before)
     for finding in sorted((one for report in reports for one in report.findings), key=_place):
         anchored = _anchored(change, finding)
         critical = finding.severity is Severity.CRITICAL
-        if finding.rule not in registry() or change.file(finding.path) is None:
+        entry = registry().get(finding.rule)
+        if entry is None or entry.fields - finding.values.keys() or change.file(finding.path) is None:
             left[UNKNOWN].append(finding)
         elif anchored is None:
             left[OUTSIDE].append(finding)
@@ -63,22 +66,24 @@ def aggregate(
             left[MUTED].append(anchored)
         elif finding.severity < minimum:
             left[MINOR].append(anchored)
+        elif said[finding.fingerprint] > 0:
+            said[finding.fingerprint] -= 1
+            left[POSTED_BEFORE].append(anchored)
         else:
             kept.append(anchored)
-    single, doubles = _merged(kept)
+    single, doubles = _told_apart(kept)
     left[DOUBLE] += doubles
-    fresh = [group for group in single if group[0].fingerprint not in posted_before]
-    left[POSTED_BEFORE] += [one for group in single if group[0].fingerprint in posted_before for one in group]
-    posted, over = _capped(sorted(fresh, key=_rank), cap)
+    posted, over = _capped(sorted(single, key=_rank), cap)
     left[OVER_CAP] += [one for group in over for one in group]
     comments = tuple(_comment(group) for group in posted)
-    event = "REQUEST_CHANGES" if any(one.severity is Severity.CRITICAL for one in comments) else "COMMENT"
+    standing = [*(one.severity for one in comments), *(one.severity for one in (*left[POSTED_BEFORE], *left[OVER_CAP]))]
+    event = "REQUEST_CHANGES" if Severity.CRITICAL in standing else "COMMENT"
     return Aggregated(comments, {name: tuple(found) for name, found in sorted(left.items()) if found}, event)
 
 
 def _place(finding: Finding) -> tuple[object, ...]:
     return (finding.path, finding.line, finding.end_line, finding.rule, -finding.severity, finding.evidence,
-            sorted(finding.values.items()), finding.tool)  # fmt: skip
+            sorted(finding.values.items()), finding.tool, finding.agent, -finding.confidence)  # fmt: skip
 
 
 def _anchored(change: Change, finding: Finding) -> Finding | None:
@@ -90,8 +95,10 @@ def _anchored(change: Change, finding: Finding) -> Finding | None:
         return None
     lines = touched(file) & file.commentable
     if finding.line in lines:
-        end = finding.end_line if finding.end_line in file.commentable else finding.line
-        return dataclasses.replace(finding, end_line=max(finding.line, end))
+        # a comment may not reach over the end of its hunk
+        hunk = next(one for one in file.hunks if any(line.new == finding.line for line in one.lines))
+        last = max(line.new for line in hunk.lines if line.new is not None)
+        return dataclasses.replace(finding, end_line=max(finding.line, min(finding.end_line, last)))
     inside = sorted(line for line in lines if finding.line <= line <= finding.end_line)
     return dataclasses.replace(finding, line=inside[0], end_line=inside[0]) if inside else None
 
@@ -109,12 +116,8 @@ def _meaning(finding: Finding) -> str:
     return group or (f"cwe-{cwe}" if cwe else finding.rule)
 
 
-def _merged(findings: Iterable[Finding]) -> tuple[list[list[Finding]], list[Finding]]:
-    """Groups that become one comment each (its first finding leads), and findings that say what another one says.
-
-    Same meaning on overlapping lines: one finding stays. Different meanings on one line, or one rule on several lines
-    of a file: one comment.
-    """
+def _told_apart(findings: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
+    """(findings, worst first; those that say what one of them says): same meaning on overlapping lines."""
     single: list[Finding] = []
     doubles: list[Finding] = []
     for finding in sorted(findings, key=lambda one: (-one.severity, -one.confidence, _place(one))):
@@ -124,14 +127,20 @@ def _merged(findings: Iterable[Finding]) -> tuple[list[list[Finding]], list[Find
             for one in single
         )  # fmt: skip
         (doubles if same else single).append(finding)
+    return single, doubles
+
+
+def _grouped(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Groups that become one comment each, led by their first: different meanings on one line, or one rule on several
+    lines of a file."""
     groups: dict[tuple[str, object], list[Finding]] = {}
     by_rule: dict[tuple[str, str], tuple[str, object]] = {}
-    for finding in single:
+    for finding in findings:
         here: tuple[str, object] = (finding.path, finding.line)
         key = here if here in groups else by_rule.get((finding.path, finding.rule), here)
         groups.setdefault(key, []).append(finding)
         by_rule.setdefault((finding.path, finding.rule), key)
-    return list(groups.values()), doubles
+    return list(groups.values())
 
 
 def _rank(group: Sequence[Finding]) -> tuple[object, ...]:

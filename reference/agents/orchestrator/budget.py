@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 
-from reference.agents.types import Agent, ReviewError
+from reference.agents.types import ReviewError
 
 
 class BudgetError(ReviewError):
@@ -15,7 +15,7 @@ class BudgetError(ReviewError):
 @dataclass(frozen=True, slots=True)
 class Reservation:
     number: int
-    agent: Agent
+    agent: str
     worst: float
 
 
@@ -44,7 +44,7 @@ class Ledger:
         with self._lock:
             return sum(one.worst for one in self._open.values())
 
-    def reserve(self, agent: Agent, worst: float) -> Reservation:
+    def reserve(self, agent: str, worst: float) -> Reservation:
         """Set `worst` dollars aside.
 
         Raises:
@@ -55,9 +55,7 @@ class Ledger:
         with self._lock:
             left = self.total - self._spent - sum(one.worst for one in self._open.values())
             if worst > left + 1e-12:
-                raise BudgetError(
-                    f"{agent.value} may cost ${worst:.4f}, ${max(0.0, left):.4f} of ${self.total:.2f} are left"
-                )
+                raise BudgetError(f"{agent} may cost ${worst:.4f}, ${max(0.0, left):.4f} of ${self.total:.2f} are left")
             made = Reservation(self._next, agent, worst)
             self._next += 1
             self._open[made.number] = made
@@ -69,11 +67,12 @@ class Ledger:
         Raises:
             BudgetError: settled twice, or more was spent than set aside; the latter is counted all the same.
         """
+        known = 0 <= actual < float("inf")
         with self._lock:
             if self._open.pop(reservation.number, None) is None:
-                raise BudgetError(f"reservation {reservation.number} of {reservation.agent.value} was settled before")
-            self._spent += max(0.0, actual)
+                raise BudgetError(f"reservation {reservation.number} of {reservation.agent} was settled before")
+            self._spent += actual if known else reservation.worst
+        if not known:
+            raise BudgetError(f"{reservation.agent} spent {actual!r}: no amount; what was set aside is counted")
         if actual > reservation.worst + 1e-12:
-            raise BudgetError(
-                f"{reservation.agent.value} spent ${actual:.4f}, only ${reservation.worst:.4f} were set aside"
-            )
+            raise BudgetError(f"{reservation.agent} spent ${actual:.4f}, only ${reservation.worst:.4f} were set aside")

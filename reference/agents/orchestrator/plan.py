@@ -62,7 +62,8 @@ def make_plan(
         files = tuple(file.path for file in change.files if wants(file))
         if not files:
             continue
-        lines = sum(len(file.added) for file in change.files if file.path in set(files))
+        named = set(files)
+        lines = sum(len(file.added) for file in change.files if file.path in named)
         seconds = min(limits.most, limits.base + limits.per_1000_lines * lines / 1000)
         steps.append(Step(one.agent, files, why, seconds, reserve))
     skip = trivial.reason or ("" if steps else "nothing in it that a specialist reads")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +14,7 @@ from reference.agents.interfaces import Context, LanguageTier, Model, Outcomes, 
 from reference.agents.types import Agent, AgentReport, Change, Review, ReviewError, Severity, Status
 
 from .aggregate import aggregate
-from .budget import Ledger
+from .budget import BudgetError, Ledger
 from .plan import PlanLimits, make_plan
 from .run import Language, run_plan
 
@@ -77,7 +77,7 @@ class Reviewer:
         self.cap, self.deadline_s, self.suggestions, self.headline = cap, deadline_s, suggestions, headline
         self.timeouts, self.options = timeouts, dict(options or {})
 
-    async def review(self, change: Change, posted_before: frozenset[str] = frozenset()) -> Review:
+    async def review(self, change: Change, posted_before: Collection[str] = ()) -> Review:
         """The review. `posted_before`: fingerprints that earlier reviews of this pull request posted."""
         begun = time.perf_counter()
         plan = make_plan(
@@ -85,13 +85,13 @@ class Reviewer:
         )
         ledger = Ledger(self.budget)
         language = Language(self.tier, self.model) if self.tier is not None and self.model is not None else None
-        line = asyncio.create_task(self._headline(change, bool(plan.skip)))
+        line = asyncio.create_task(self._headline(change, bool(plan.skip), ledger))
         try:
             reports = await run_plan(
                 change, plan, self.specialists, ledger=ledger, language=language, deadline_s=self.deadline_s,
                 options=self.options,
             )  # fmt: skip
-            said = await line
+            said, cost = await line
         finally:
             line.cancel()
         muted = self.outcomes.muted(change.repository) if self.outcomes is not None else frozenset()
@@ -108,12 +108,18 @@ class Reviewer:
             left_out=found.left_out,
             notes=tuple(_notes(change, plan.unread, reports)),
             headline=said.text if said else "",
+            headline_cost=cost,
             seconds=time.perf_counter() - begun,
         )
 
-    def review_now(self, change: Change, posted_before: frozenset[str] = frozenset()) -> Review:
+    def review_now(self, change: Change, posted_before: Collection[str] = ()) -> Review:
         """`review` for callers without an event loop."""
-        return asyncio.run(self.review(change, posted_before))
+        # Not asyncio.run: it waits for threads that the deadline has given up.
+        loop = asyncio.new_event_loop()
+        try:
+            return loop.run_until_complete(self.review(change, posted_before))
+        finally:
+            loop.close()
 
     def _reserve(self, change: Change) -> float:
         """Worst-case dollars of the tier for one specialist."""
@@ -122,12 +128,23 @@ class Reviewer:
             return 0.0
         return float(bound(Context(change, tuple(one.path for one in change.files)), self.model))
 
-    async def _headline(self, change: Change, skipped: bool) -> Headline | None:
+    async def _headline(self, change: Change, skipped: bool, ledger: Ledger) -> tuple[Headline | None, float]:
+        """The line and what it cost; no line where its worst case does not fit into the budget."""
         if not self.headline or self.model is None or skipped:
-            return None
+            return None, 0.0
         from reference.agents.llm import headline
+        from reference.agents.llm.client import prices_of
+        from reference.agents.llm.headline import worst_case
 
-        return await headline(change, self.model, timeout_s=min(20.0, self.deadline_s))
+        try:
+            held = ledger.reserve("headline", worst_case(self.model))
+        except BudgetError:
+            return None, 0.0
+        made = await headline(change, self.model, timeout_s=min(20.0, self.deadline_s))
+        reply = made.reply
+        cost = held.worst if reply is None else prices_of(self.model).cost(reply.input_tokens, reply.output_tokens)
+        ledger.settle(held, min(cost, held.worst))
+        return made, cost
 
 
 def _notes(change: Change, unread: Mapping[str, str], reports: Sequence[AgentReport]) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import time
 from collections.abc import Mapping, Sequence
 
 from reference.agents.interfaces import Context, LanguageTier, Model, Specialist
@@ -33,15 +32,18 @@ async def run_plan(
 ) -> tuple[AgentReport, ...]:
     """One report per specialist, in their order. Never raises for what a specialist does: its report says it.
 
+    Time is the event loop's; a specialist that blocks the loop cannot be cut off, so blocking work belongs in threads.
+
     deadline_s: of all together; whoever is not done by then is cut off and named.
     """
-    began = time.perf_counter()
+    clock = asyncio.get_running_loop().time  # the one that time-outs run by
+    began = clock()
     steps = {step.agent: step for step in plan.steps}
     reports: dict[Agent, AgentReport] = {}
 
     async def guarded(one: Specialist) -> None:
         step = steps.get(one.agent)
-        begun = time.perf_counter() - began
+        begun = clock() - began
         if step is None:
             reports[one.agent] = AgentReport(one.agent, status=Status.SKIPPED, reason=plan.skip or "no file for it")
             return
@@ -50,7 +52,7 @@ async def run_plan(
         report = await _with_timeout(one, context)
         if language is not None and report.status in (Status.OK, Status.DEGRADED):
             report = await _with_language(step, context, report, language, ledger, deadline_s, began)
-        reports[one.agent] = dataclasses.replace(report, begun=begun, ended=time.perf_counter() - began)
+        reports[one.agent] = dataclasses.replace(report, begun=begun, ended=clock() - began)
 
     async with asyncio.TaskGroup() as group:
         for one in specialists:
@@ -64,7 +66,14 @@ async def _with_timeout(one: Specialist, context: Context) -> AgentReport:
             report = await one.review(context)
     except TimeoutError:
         return AgentReport(one.agent, status=Status.TIMED_OUT, reason=f"not done within {context.timeout_s:g} s")
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise  # the whole review is being cancelled
+        return AgentReport(one.agent, status=Status.FAILED, reason="it cancelled itself")
     except Exception as problem:  # a specialist may fail in any way; the others go on and the review names it
+        if limit.expired() and isinstance(problem, TimeoutError):  # not a time-out of its own, of a tool perhaps
+            return AgentReport(one.agent, status=Status.TIMED_OUT, reason=f"not done within {context.timeout_s:g} s")
         return AgentReport(one.agent, status=Status.FAILED, reason=f"{type(problem).__name__}: {problem}"[:300])
     return dataclasses.replace(report, agent=one.agent)
 
@@ -80,13 +89,13 @@ async def _with_language(
 ) -> AgentReport:
     """What the tier makes of the report. On any trouble the tools' findings stand as they were."""
     try:
-        held = ledger.reserve(step.agent, step.reserve)
+        held = ledger.reserve(step.agent.value, step.reserve)
     except BudgetError as problem:
         return _marked(report, Status.OVER_BUDGET, f"language model not asked: {problem}")
     # What is not known to be free counts as spent until the tier says what it was.
     cost = step.reserve
     try:
-        left = deadline_s - (time.perf_counter() - began)
+        left = deadline_s - (asyncio.get_running_loop().time() - began)
         async with asyncio.timeout(max(0.0, min(step.timeout_s, left))):
             better = await language.tier.improve(context, report, language.model, step.reserve)
         cost = better.cost - report.cost
