@@ -1,4 +1,4 @@
-"""Many findings to one review: changed lines only, one comment per fault, worst first, and not more than people read."""
+"""Many findings to one review: changed lines only, one comment a fault, worst first, no more than people read."""
 
 from __future__ import annotations
 
@@ -66,14 +66,16 @@ def aggregate(
             left[MUTED].append(anchored)
         elif finding.severity < minimum:
             left[MINOR].append(anchored)
-        elif said[finding.fingerprint] > 0:
-            said[finding.fingerprint] -= 1
-            left[POSTED_BEFORE].append(anchored)
         else:
             kept.append(anchored)
     single, doubles = _told_apart(kept)
     left[DOUBLE] += doubles
-    posted, over = _capped(sorted(single, key=_rank), cap)
+    fresh = []
+    for finding in single:
+        before = said[finding.fingerprint] > 0
+        said[finding.fingerprint] -= before
+        (left[POSTED_BEFORE] if before else fresh).append(finding)
+    posted, over = _capped(sorted(_grouped(fresh), key=_rank), cap)
     left[OVER_CAP] += [one for group in over for one in group]
     comments = tuple(_comment(group) for group in posted)
     standing = [*(one.severity for one in comments), *(one.severity for one in (*left[POSTED_BEFORE], *left[OVER_CAP]))]
