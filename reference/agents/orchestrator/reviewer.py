@@ -94,7 +94,13 @@ class Reviewer:
             said, cost = await line
         finally:
             line.cancel()
-        muted = self.outcomes.muted(change.repository) if self.outcomes is not None else frozenset()
+        notes = _notes(change, plan.unread, reports)
+        muted: frozenset[str] = frozenset()
+        try:
+            if self.outcomes is not None:
+                muted = self.outcomes.muted(change.repository)
+        except ReviewError as problem:
+            notes.append(f"no rule is muted: {problem}")
         found = aggregate(
             change, reports, cap=self.cap, muted=muted, posted_before=posted_before,
             minimum=Severity.SUGGESTION if self.suggestions else Severity.WARNING,
@@ -106,7 +112,7 @@ class Reviewer:
             comments=found.comments,
             event=found.event,
             left_out=found.left_out,
-            notes=tuple(_notes(change, plan.unread, reports)),
+            notes=tuple(notes),
             headline=said.text if said else "",
             headline_cost=cost,
             seconds=time.perf_counter() - begun,
@@ -132,7 +138,7 @@ class Reviewer:
         """The line and what it cost; no line where its worst case does not fit into the budget."""
         if not self.headline or self.model is None or skipped:
             return None, 0.0
-        from reference.agents.llm import headline
+        from reference.agents.llm import Headline, headline
         from reference.agents.llm.client import prices_of
         from reference.agents.llm.headline import worst_case
 
@@ -140,7 +146,12 @@ class Reviewer:
             held = ledger.reserve("headline", worst_case(self.model))
         except BudgetError:
             return None, 0.0
-        made = await headline(change, self.model, timeout_s=min(20.0, self.deadline_s))
+        timeout = min(20.0, self.deadline_s)
+        try:
+            async with asyncio.timeout(timeout):
+                made = await headline(change, self.model, timeout_s=timeout)
+        except Exception as problem:  # one line is not worth a review; what the call may have cost is counted
+            made = Headline("", f"no line: {type(problem).__name__}: {problem}", None)
         reply = made.reply
         cost = held.worst if reply is None else prices_of(self.model).cost(reply.input_tokens, reply.output_tokens)
         ledger.settle(held, min(cost, held.worst))
