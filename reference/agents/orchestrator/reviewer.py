@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -119,7 +120,15 @@ class Reviewer:
         )
 
     def review_now(self, change: Change, posted_before: Collection[str] = ()) -> Review:
-        """`review` for callers without an event loop."""
+        """`review` for callers that cannot await; also inside a running event loop, such as a notebook's."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._in_own_loop(change, posted_before)
+        with ThreadPoolExecutor(1) as thread:
+            return thread.submit(self._in_own_loop, change, posted_before).result()
+
+    def _in_own_loop(self, change: Change, posted_before: Collection[str]) -> Review:
         # Not asyncio.run: it waits for threads that the deadline has given up.
         loop = asyncio.new_event_loop()
         try:
