@@ -26,6 +26,7 @@ NAMES = (
     "moderation_replay",
     "moderation_rules",
     "review_quality",
+    "review_orchestration",
 )
 
 
