@@ -70,7 +70,7 @@ def aggregate(
             kept.append(anchored)
     single, doubles = _told_apart(kept)
     left[DOUBLE] += doubles
-    fresh = []
+    fresh: list[Finding] = []
     for finding in single:
         before = said[finding.fingerprint] > 0
         said[finding.fingerprint] -= before
