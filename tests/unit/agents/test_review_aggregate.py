@@ -58,7 +58,7 @@ def told(*findings: Finding, **options):
 @st.composite
 def any_finding(draw):
     rule = draw(st.sampled_from(RULES))
-    line = draw(st.integers(1, 62))
+    line = draw(st.one_of(st.sampled_from([5, 6, 7, 31, 32, 50]), st.integers(1, 62)))
     changes = {
         "path": draw(st.sampled_from(["a.py", "a.py", "b.py", "gone.py"])),
         "end_line": line + draw(st.sampled_from([0, 0, 1, 30])),
@@ -198,6 +198,17 @@ def test_the_same_line_twice_in_a_file_is_counted_twice():
 def test_why_a_finding_is_left_out(one, reason):
     made = told(one)
     assert (made.comments, set(made.left_out), made.event) == ((), {reason}, "COMMENT")
+
+
+def test_a_range_ends_with_its_hunk():
+    assert [(one.start_line, one.line) for one in told(finding(line=5, end_line=35)).comments] == [(5, 10)]
+
+
+@pytest.mark.parametrize("differs", [{"confidence": 0.5}, {"agent": Agent.TESTS}])
+def test_findings_that_differ_in_one_thing_have_one_order(differs):
+    one = finding(line=20)
+    other = replace(one, **differs)
+    assert told(one, other) == told(other, one)
 
 
 def test_a_range_moves_to_the_first_line_that_the_change_touched():
