@@ -27,6 +27,7 @@ NAMES = (
     "moderation_rules",
     "review_quality",
     "review_orchestration",
+    "review_prompts",
 )
 
 

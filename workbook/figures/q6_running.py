@@ -212,8 +212,17 @@ def muting(rows: Sequence[Mapping[str, Any]]) -> Any:
                 ax.plot([row["changes"] for row in some], [row[key] for row in some], color=colour, label=name)
             ax.set_ylim(0, None)
             ax.set(xlabel="changes reviewed", ylabel=label)
-        last = {row["learning"]: row for row in rows}
+        late = {
+            (learning, key): _mean([row[key] for row in rows if row["learning"] is learning][len(rows) // 4 :])
+            for learning in (False, True)
+            for key in ("comments", "accepted")
+        }
         axes[0].legend(fontsize=8)
-        axes[0].set_title(f"comments: {last[False]['comments']:.1f} to {last[True]['comments']:.1f} a change")
-        axes[1].set_title(f"accepted: {last[False]['accepted']:.0%} to {last[True]['accepted']:.0%}")
+        axes[0].set_title(f"second half: {late[False, 'comments']:.1f} against {late[True, 'comments']:.1f} a change")
+        axes[1].set_title(f"second half: {late[False, 'accepted']:.0%} against {late[True, 'accepted']:.0%}")
         return close(figure)
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")

@@ -19,6 +19,7 @@ from .spending import Purse
 MOST = 12  # findings per call
 MAX_TOKENS = 400
 LINES_AROUND = 8
+MOST_BYTES = 1_200  # of one finding with its code: bounds what a call can cost
 SYSTEM = (
     "You check the findings of code analysers against the code. For each finding say whether a senior engineer would "
     f"act on it: real, or false_alarm only if the code shown proves that it does not apply. {DATA_RULE}"
@@ -79,15 +80,16 @@ class Triage:
     def worst_case(self, context: Context, model: Model, findings: int = MOST) -> float:
         """Dollars that `improve` can cost at most for so many findings."""
         calls = -(-max(findings, 1) // MOST)
-        longest = MOST * (2 * LINES_AROUND + 3) * 420
-        return calls * prices_of(model).cost(len(SYSTEM) + longest + 64, MAX_TOKENS)
+        longest = MOST * (MOST_BYTES + 200)  # 200: the rule, the marks around the code
+        return calls * prices_of(model).cost(len(SYSTEM) + longest + 128, MAX_TOKENS)
 
 
 def _question(change: Change, findings: Sequence[Finding]) -> str:
     blocks = []
     for number, one in enumerate(findings, 1):
         title, _, _ = rule(one.rule).filled(one.values)
-        code = fenced("code", f"{title}\n{_around(change, one)}")
+        told = f"{title}\n{_around(change, one)}".encode("utf-8", "replace")[:MOST_BYTES].decode("utf-8", "ignore")
+        code = fenced("code", told)
         blocks.append(f"Finding {number}: {one.rule} at line {one.line}\n{code}")
     return "\n".join(blocks) + "\nAnswer with one verdict per finding, in order."
 

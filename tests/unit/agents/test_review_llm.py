@@ -323,3 +323,20 @@ def test_a_listed_model_has_prices_and_an_unknown_one_is_named():
     assert 0 < Prices.of("gpt-5-mini").input_per_million < Prices.of("gpt-5-mini").output_per_million
     with pytest.raises(ReviewError, match="no-such-model"):
         Prices.of("no-such-model")
+
+
+@given(n=st.integers(1, 30), width=st.integers(0, 600))
+def test_triage_never_costs_more_than_its_worst_case(n, width):
+    lines = ["\N{SNOWMAN}" * width] * 40
+    change = dataclasses.replace(CHANGE, files=(changed(lines=lines),))
+    found = tuple(
+        Finding(Agent.QUALITY, "quality/proposed", Severity.WARNING, "app/load.py", 20, 20, {"claim": "x"})
+        for _ in range(n)
+    )
+    tier, model = Triage(), Scripted(*[ReviewError("cut off")] * 9)  # a call that breaks off counts in full
+    context = Context(change, ("app/load.py",), 1.0)
+    report = asyncio.run(
+        tier.improve(context, AgentReport(Agent.QUALITY, found), model, tier.worst_case(context, model, n))
+    )
+    assert report.cost <= tier.worst_case(context, model, n)
+    assert model.asked
