@@ -29,6 +29,7 @@ COMMANDS = (
     "review-queue",
     "review",
     "review-serve",
+    "review-feedback",
     "review-eval",
     "serve",
     "stop",

@@ -36,6 +36,10 @@ def command(
         typer.Option("--budget", min=0.0, help="Most dollars for language models (0.50 or WORKBOOK_REVIEW_BUDGET)."),
     ] = None,
     suggestions: Annotated[bool, typer.Option("--suggestions", help="Show suggestions as well.")] = False,
+    outcomes: Annotated[
+        Path | None,
+        typer.Option("--outcomes", help="Keep what is posted, mute what nobody acts on [default: if it exists]."),
+    ] = None,
     fail_on: Annotated[
         str, typer.Option("--fail-on", help="Exit code 1 from this severity on: critical, warning or never.")
     ] = "critical",
@@ -47,6 +51,7 @@ def command(
     """
     from reference.agents.types import Severity
     from workbook import console
+    from workbook.commands.review_feedback import open_store
     from workbook.errors import FAILED, UsageError
 
     if format not in FORMATS:
@@ -58,7 +63,15 @@ def command(
     if out is not None and not out.absolute().parent.is_dir():
         raise UsageError(f"the folder of {out} does not exist", "make it, or name another file")
     change = _change(repo, base, head, patch, pr, coverage)
-    review = reviewer(budget=budget, suggestions=suggestions).review_now(change)
+    store = open_store(outcomes)
+    try:
+        kept = {} if store is None else {"outcomes": store}
+        review = reviewer(budget=budget, suggestions=suggestions, **kept).review_now(change)
+        if store is not None:
+            store.record_posted(review)
+    finally:
+        if store is not None:
+            store.close()
     failed = fail_on != "never" and any(one.severity >= Severity[fail_on.upper()] for one in review.findings)
     text = None if json and out is None else rendered(review, format, color=out is None and _is_terminal())
     if out is not None and text is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,6 +28,9 @@ def command(
     deliveries: Annotated[
         Path | None, typer.Option("--deliveries", help="What was seen and said [default: in the cache folder].")
     ] = None,
+    outcomes: Annotated[
+        Path | None, typer.Option("--outcomes", help="What became of comments [default: in the cache folder].")
+    ] = None,
 ) -> None:
     """Review pull requests as their webhook deliveries come. Put a reverse proxy with TLS before it.
 
@@ -44,6 +47,7 @@ def command(
     from reference.serving.models import cache_dir
     from workbook import console
     from workbook.commands.review import reviewer
+    from workbook.commands.review_feedback import open_store
     from workbook.errors import UsageError
 
     secret = os.environ.get("REVIEW_WEBHOOK_SECRET", "")
@@ -60,7 +64,9 @@ def command(
             deliveries = cache_dir() / "review" / "deliveries.db"
             deliveries.parent.mkdir(parents=True, exist_ok=True)
         seen = Deliveries(deliveries)
-        service = ReviewService(reader, _Fresh(lambda: reviewer(budget=budget, suggestions=suggestions)), poster, seen)
+        store = open_store(outcomes, make=True)
+        fresh = _Fresh(lambda: reviewer(budget=budget, suggestions=suggestions, outcomes=store))
+        service = ReviewService(reader, fresh, poster, seen, outcomes=store)
         server = LoopbackServer(create_app(secret, service.work, deliveries=seen), port=port or 0)
         console.say(console.stdout(), f"Webhook: {server.url}/webhook\nHealth:  {server.url}/health\nCtrl-C ends it.")
         sys.stdout.flush()
@@ -69,6 +75,8 @@ def command(
         finally:
             reader.close()
             seen.close()
+            if store is not None:
+                store.close()
 
 
 class _Fresh:
@@ -77,8 +85,8 @@ class _Fresh:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
 
-    async def review(self, change: Change) -> Review:
-        made: Review = await self._make().review(change)
+    async def review(self, change: Change, posted_before: Collection[str] = ()) -> Review:
+        made: Review = await self._make().review(change, posted_before)
         return made
 
 

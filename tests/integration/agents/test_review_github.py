@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class SqlReviewer:
         self.changes: list[Change] = []
         self.environments: list[dict[str, str]] = []
 
-    async def review(self, change: Change) -> Review:
+    async def review(self, change: Change, posted_before: Collection[str] = ()) -> Review:
         self.changes.append(change)
         self.environments.append(dict(os.environ))
         found = [
