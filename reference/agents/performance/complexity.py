@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .scopes import Fault, Loop, Source, assigned, bounded, dotted, names, varying
+from .scopes import Fault, Loop, Source, assigned, bounded, dotted, names, stored, varying
 
 _LISTS = {"list", "sorted"}
+_SHORT = {"args", "argv", "arguments", "parts", "segments", "words", "options", "argument_list"}
 
 
 def faults(source: Source) -> Iterator[Fault]:
@@ -18,6 +19,8 @@ def faults(source: Source) -> Iterator[Fault]:
         if not isinstance(node, ast.Compare | ast.Call | ast.AugAssign | ast.Assign | ast.For):
             continue
         loops = source.loops(node)
+        if isinstance(node, ast.Call) and loops:
+            yield from _front(source, node, loops[0])
         endless = [one for one in loops if not bounded(one)]
         if isinstance(node, ast.For):
             if endless:
@@ -33,7 +36,10 @@ def faults(source: Source) -> Iterator[Fault]:
                 and isinstance(where, ast.Name)
                 and _list(source, node, where.id, loop)
             ):
-                yield source.fault("performance/list-membership", node, loop, name=where.id)
+                # The length of a parameter is not known here, so this one is only counted
+                known = bool(_values(source, node, where.id))
+                name = "list-membership" if known else "list-scan"
+                yield source.fault(f"performance/{name}", node, loop, name=where.id)
         elif isinstance(node, ast.AugAssign):
             if (
                 isinstance(node.target, ast.Name)
@@ -79,7 +85,10 @@ def _copied(source: Source, node: ast.Assign, loop: Loop) -> Iterator[Fault]:
     if not isinstance(target, ast.Name):
         return
     name = target.id
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr in {"append", "union"}:
+        # A list's append gives None, so what is kept is a frame's, which copies
+        grown = dotted(value.func.value) == name
+    elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         grown = isinstance(value.left, ast.Name) and value.left.id == name and isinstance(value.right, ast.List)
     elif isinstance(value, ast.Dict):
         grown = any(
@@ -98,18 +107,55 @@ def _call(source: Source, node: ast.Call, loop: Loop) -> Iterator[Fault]:
     name = dotted(node.func)
     first = node.args[0] if node.args else None
     if name == "re.compile" and isinstance(first, ast.Constant):
-        yield source.fault("performance/invariant-in-loop", node, loop, name=name)
-    elif name in {"sorted", "sum", "min", "max", "open"} and isinstance(first, ast.Name | ast.Constant):
+        yield source.fault("performance/regex-in-loop", node, loop, name=name)
+    elif (held := _sorted(node)) and _grows(loop, held) and _list(source, node, held, loop):
+        yield source.fault("performance/sort-in-loop", node, loop, name=held)
+    elif name in {"sorted", "sum", "min", "max", "open", "json.loads"} and isinstance(first, ast.Name | ast.Constant):
         reads = name != "open" or len(node.args) == 1
         fixed = isinstance(first, ast.Constant) or first.id not in varying(loop)
-        if reads and fixed and len(node.args) == 1 and not names(node) & varying(loop):
+        if reads and fixed and len(node.args) == 1 and not names(node.args[0]) & varying(loop) and not node.keywords:
             yield source.fault("performance/invariant-in-loop", node, loop, name=name)
     elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name):
         method, owner = node.func.attr, node.func.value.id
-        front = isinstance(first, ast.Constant) and first.value == 0
-        scans = method in {"index", "count", "remove"} or (method in {"insert", "pop"} and front)
-        if scans and _list(source, node, owner, loop):
+        if method in {"index", "count", "remove"} and _list(source, node, owner, loop):
             yield source.fault("performance/list-scan", node, loop, name=f"{owner}.{method}")
+
+
+def _sorted(node: ast.Call) -> str:
+    """The name of the list that `sorted(name)` or `name.sort()` puts in order."""
+    if dotted(node.func) == "sorted" and node.args and isinstance(node.args[0], ast.Name):
+        return node.args[0].id
+    if isinstance(node.func, ast.Attribute) and node.func.attr == "sort" and isinstance(node.func.value, ast.Name):
+        return node.func.value.id
+    return ""
+
+
+def _grows(loop: Loop, name: str) -> bool:
+    return any(
+        isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute) and n.func.attr in {"append", "extend", "insert"}
+        and isinstance(n.func.value, ast.Name) and n.func.value.id == name for n in ast.walk(loop)
+    )  # fmt: skip
+
+
+def _front(source: Source, node: ast.Call, loop: Loop) -> Iterator[Fault]:
+    """`pop(0)` and `insert(0, x)` move every other item; a while loop that empties a list does it for each."""
+    if not isinstance(node.func, ast.Attribute) or not isinstance(node.func.value, ast.Name) or not node.args:
+        return
+    method, name, first = node.func.attr, node.func.value.id, node.args[0]
+    if method not in {"pop", "insert"} or not (isinstance(first, ast.Constant) and first.value == 0):
+        return
+    if name.strip("_") in _SHORT or (method == "pop" and len(node.args) != 1):
+        return
+    if isinstance(loop, ast.While):
+        # Emptied or filled by the loop itself: "while name" or "while True" with an append in it
+        if name not in names(loop.test) and not _grows(loop, name):
+            return
+    elif bounded(loop):
+        return
+    started = _values(source, node, name)
+    small = [isinstance(v, ast.List) and _grows(loop, name) and name not in stored(loop) for v in started]
+    if _list(source, node, name, loop) or (bool(started) and all(small)):
+        yield source.fault("performance/front-of-list", node, loop, name=f"{name}.{method}")
 
 
 def _same_twice(source: Source, node: ast.For) -> Iterator[Fault]:

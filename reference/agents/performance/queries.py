@@ -9,6 +9,15 @@ from .scopes import Comprehension, Fault, Function, Loop, Source, assigned, boun
 
 _SESSIONS = {"session", "db_session", "async_session", "dbsession"}
 _CURSORS = _SESSIONS | {"cursor", "cur", "conn", "connection", "db", "database"}
+_STORES = ("session", "db", "conn", "connection", "cursor", "repo", "repository", "dao", "store", "database", "client")
+_LOOKUPS = ("get_by_", "find_", "fetch_", "load_", "query_", "select_", "retrieve_")
+_WRITES = {"save", "delete", "refresh_from_db"}
+_RESULTS = {"all", "filter", "exclude", "iterator", "order_by", "select_related", "prefetch_related", "scalars"}
+_MAKERS = {"Session": "session", "sessionmaker": "session", "cursor": "cursor", "connect": "connection",
+           "acquire": "connection", "begin": "connection", "get_connection": "connection", "get_db": "db"}  # fmt: skip
+_TYPES = {"Session": "session", "AsyncSession": "session", "Connection": "connection", "Cursor": "cursor",
+          "AsyncConnection": "connection", "Database": "db"}  # fmt: skip
+_CLIENTS = {"requests.Session", "requests.session", "httpx.Client"}
 _HTTP = {"get", "post", "put", "patch", "delete", "head", "request"}
 _DDL = ("create", "alter", "drop", "pragma", "begin", "set ", "commit", "savepoint")
 _EAGER = ("select_related", "prefetch_related", "joinedload", "selectinload", "subqueryload", "options", "values")
@@ -17,12 +26,12 @@ _MANAGER = {"all", "count", "first", "filter", "exists"}
 Helper = Callable[[str], bool]
 
 
-def query(call: ast.Call) -> str:
-    """What the call asks for ("query", "request"); "" for a call that is neither."""
+def query(call: ast.Call, owner: str = "") -> str:
+    """What the call asks for ("query", "request"); "" for neither. `owner`: what its receiver is, if not its name."""
     if not isinstance(call.func, ast.Attribute):
         return ""
     name, method = dotted(call.func), call.func.attr
-    owner = dotted(call.func.value).split(".")[-1]
+    owner = owner or dotted(call.func.value).split(".")[-1]
     first = call.args[0] if call.args else None
     if ".objects." in f"{name}." and method != "objects":
         return "query"
@@ -36,6 +45,8 @@ def query(call: ast.Call) -> str:
         text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
         return "" if text.strip().lower().startswith(_DDL) else "query"
     if method in {"find_one", "get_by_id", "get_or_none"}:
+        return "query"
+    if method.startswith(_LOOKUPS) and owner.lower().strip("_").endswith(_STORES) and (call.args or call.keywords):
         return "query"
     if "redis" in owner.lower() and method in {"get", "set", "hget", "hgetall", "exists", "smembers"}:
         return "query"
@@ -71,11 +82,11 @@ def _in_loop(source: Source, call: ast.Call, helper: Helper) -> Iterator[Fault]:
     above = source.parents.get(call)
     if isinstance(above, ast.Attribute) and above.attr in {"rowcount", "lastrowid"}:
         return  # what became of each row is asked for, which executemany does not say
-    kind = query(call)
+    kind = _asked(source, call) or _write(source, call, loop)
     inner: ast.AST = call
     while not kind and isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
         inner = inner.func.value
-        kind = query(inner) if isinstance(inner, ast.Call) else ""
+        kind = _asked(source, inner) if isinstance(inner, ast.Call) else ""
     if kind and not (len(call.args) == 1 and isinstance(call.args[0], ast.Name) and _is_target(loop, call.args[0].id)
                      and kind == "query" and dotted(call.func).endswith("execute")):  # fmt: skip
         yield source.fault(f"performance/{kind}-in-loop", call, loop, name=dotted(call.func))
@@ -86,8 +97,53 @@ def _in_loop(source: Source, call: ast.Call, helper: Helper) -> Iterator[Fault]:
             yield source.fault("performance/query-in-loop", call, loop, name=name)
 
 
+def _asked(source: Source, call: ast.Call) -> str:
+    """As `query`, with a receiver under any name known by what it was made of or annotated with."""
+    if not isinstance(call.func, ast.Attribute) or not isinstance(call.func.value, ast.Name):
+        return query(call)
+    return query(call) or query(call, _made(source, call, call.func.value.id) or "-")
+
+
+def _made(source: Source, node: ast.AST, name: str) -> str:
+    """What the local `name` is: "session", "cursor", "connection", "requests"; "" for anything else."""
+    function = source.function(node)
+    scope = function or source.tree
+    made = list(assigned(scope, name))
+    for one in ast.walk(scope):
+        if isinstance(one, ast.withitem) and isinstance(one.optional_vars, ast.Name) and one.optional_vars.id == name:
+            made.append(one.context_expr)
+    kinds = set()
+    for value in made:
+        inner = value.value if isinstance(value, ast.Await) else value
+        path = dotted(inner.func) if isinstance(inner, ast.Call) else ""
+        kinds.add("requests" if path in _CLIENTS else _MAKERS.get(path.split(".")[-1], ""))
+    if function is not None and not made:
+        for arg in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]:
+            if arg.arg == name and arg.annotation is not None:
+                path = dotted(arg.annotation)
+                kinds.add("requests" if path in _CLIENTS else _TYPES.get(path.split(".")[-1], ""))
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
+def _write(source: Source, call: ast.Call, loop: Loop) -> str:
+    """`row.save()` for every row of a query's result."""
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _WRITES or call.args:
+        return ""
+    if not isinstance(call.func.value, ast.Name) or not isinstance(loop, ast.For | ast.AsyncFor):
+        return ""
+    if not _is_target(loop, call.func.value.id):
+        return ""
+    options = [loop.iter]
+    if isinstance(loop.iter, ast.Name):
+        options = list(assigned(source.function(loop) or source.tree, loop.iter.id))
+    return "query" if any(
+        isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
+        and (one.func.attr in _RESULTS or ".objects." in f"{dotted(one.func)}.") for one in options
+    ) else ""  # fmt: skip
+
+
 def _is_target(loop: Loop, name: str) -> bool:
-    return isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and loop.target.id == name
+    return isinstance(loop, ast.For | ast.AsyncFor) and isinstance(loop.target, ast.Name) and loop.target.id == name
 
 
 def _ends_early(loop: Loop) -> bool:

@@ -12,7 +12,7 @@ from reference.agents.rules.registry import rule
 from reference.agents.syntax import parse_python
 from reference.agents.types import Agent, AgentReport, ChangedFile, Finding, Role, Status
 
-from . import complexity, lifetimes, queries
+from . import caches, complexity, lifetimes, queries
 from .scopes import Fault, Function, Source
 
 _RARE = {"migrations", "scripts", "management", "tests", "test", "benchmarks"}  # run by hand, or on little data
@@ -86,7 +86,12 @@ def _faults(tree: ast.Module, path: str, snapshot: Snapshot | None) -> list[Faul
                 known[name] = name in imported and _imported_asks(*imported[name], path, snapshot)
         return known[name]
 
-    return [*queries.faults(source, helper), *complexity.faults(source), *lifetimes.faults(source)]
+    return [
+        *queries.faults(source, helper),
+        *complexity.faults(source),
+        *lifetimes.faults(source),
+        *caches.faults(source),
+    ]
 
 
 def _imported_asks(node: ast.ImportFrom, name: str, path: str, snapshot: Snapshot | None) -> bool:

@@ -53,6 +53,7 @@ def function(*lines: str, head: str = "def work(a, b):") -> str:
 Q, R, LAZY = "query-in-loop", "request-in-loop", "lazy-load-in-loop"
 IN, SCAN, TEXT = "list-membership", "list-scan", "string-concatenation"
 COPY, SAME, BLOCK, OPEN = "copied-each-step", "invariant-in-loop", "blocking-in-async", "resource-not-closed"
+FRONT = "front-of-list"
 ASYNC = "async def work(a, b):"
 PAIRS = {
     "django get": (Q, loop("u = User.objects.get(pk=x)"), loop("pass", before="u = User.objects.in_bulk(xs)")),
@@ -139,14 +140,14 @@ PAIRS = {
     ),
     "tiny": (IN, loop("use(x in k)", before="k = list(ys)"), loop("use(x in k)", before="k = [1, 2, 3]")),
     "index": (SCAN, loop("k.index(x)", before="k = sorted(ys)"), loop("k.index(x)", before="k = 'abc'")),
-    "front": (SCAN, loop("k.insert(0, x)", before="k = []"), loop("k.append(x)", before="k = []")),
-    "pop": (SCAN, loop("k.pop(0)", before="k = list(ys)"), loop("k.pop()", before="k = list(ys)")),
+    "front": (FRONT, loop("k.insert(0, x)", before="k = []"), loop("k.append(x)", before="k = []")),
+    "pop": (FRONT, loop("k.pop(0)", before="k = list(ys)"), loop("k.pop()", before="k = list(ys)")),
     "text": (TEXT, loop("s += x", before="s = ''"), loop("s += x", before="s = 0")),
     "text joined": (TEXT, loop("s += f'{x}'", before="s = 'a'"), loop("s.append(x)", before="s = []")),
     "list": (COPY, loop("k = k + [x]", before="k = []"), loop("k += [x]", before="k = []")),
     "dict": (COPY, loop("k = {**k, x: 1}", before="k = {}"), loop("k[x] = 1", before="k = {}")),
     "frame": (COPY, loop("k = pd.concat([k, x])", before="k = None"), loop("pass", after="k = pd.concat(xs)")),
-    "regex": (SAME, loop("re.compile('a')"), loop("re.compile(x)")),
+    "regex": ("regex-in-loop", loop("re.compile('a')"), loop("re.compile(x)")),
     "sorted": (SAME, loop("use(sorted(ys), x)"), loop("use(sorted(x), x)")),
     "max": (SAME, loop("use(x / max(xs))"), loop("use(x / top)", before="top = max(xs)")),
     "changed": (SAME, loop("use(sum(ys))"), loop("ys.append(x); use(sum(ys))")),
@@ -164,7 +165,7 @@ PAIRS = {
     ),
     "process": (BLOCK, function("subprocess.run(a)", head=ASYNC), function("subprocess.run(a)")),
     "open": (OPEN, function("f = open(a)", "use(f.read())"), function("with open(a) as f:", "    use(f.read())")),
-    "open closed": (OPEN, function("return open(a).read()"), function("f = open(a)", "f.close()")),
+    "open closed": ("file-left-to-collector", function("return open(a).read()"), function("f = open(a)", "f.close()")),
     "socket": (OPEN, function("s = socket.socket()", "s.send(b)"), function("s = socket.socket()", "return s")),
     "pool": (
         OPEN,
@@ -172,6 +173,96 @@ PAIRS = {
         function("p = ThreadPoolExecutor()", "p.shutdown()"),
     ),
     "task": ("task-dropped", function("asyncio.create_task(a())"), function("t = asyncio.create_task(a())", "await t")),
+    "repository": (Q, loop("self.user_repo.get_by_key(x)"), loop("pass", before="self.user_repo.get_by_keys(xs)")),
+    "store": (Q, loop("store.load_row(x)"), loop("config.load_row(x)")),
+    "made cursor": (
+        Q,
+        loop('k.execute("select ?", (x,))', before="k = conn.cursor()"),
+        loop('k.execute("select ?", (x,))', before="k = plan()"),
+    ),
+    "annotated session": (
+        Q,
+        "def work(xs, k: Session):\n    for x in xs:\n        use(k.scalar(pick(x)))\n",
+        "def work(xs, k: Plan):\n    for x in xs:\n        use(k.scalar(pick(x)))\n",
+    ),
+    "client": (
+        R,
+        loop("k.get(x)", before="k = requests.Session()") + "    k.close()\n",
+        loop("k.get(x)", before="k = dict(ys)"),
+    ),
+    "save": (Q, loop("x.save()", "for x in ys.all():"), loop("x.save()", "for x in forms:")),
+    "save by name": (
+        Q,
+        loop("x.save()", before="xs = Row.objects.filter(a=1)"),
+        loop("x.a = 1", before="xs = Row.objects.filter(a=1)"),
+    ),
+    "empties": (
+        FRONT,
+        loop("use(k.pop(0))", "while k:", before="k = list(xs)"),
+        loop("use(k.pop())", "while k:", before="k = list(xs)"),
+    ),
+    "walk": (
+        FRONT,
+        loop("k.extend(k.pop(0))", "while k:", before="k = [xs]"),
+        loop("k.extend(k.popleft())", "while k:", before="k = deque([xs])"),
+    ),
+    "arguments": (
+        FRONT,
+        loop("use(todo.pop(0))", "while todo:", before="todo = list(xs)"),
+        loop("use(args.pop(0))", "while args:", before="args = list(xs)"),
+    ),
+    "sorted again": (
+        "sort-in-loop",
+        loop("k.append(x); use(sorted(k))", before="k = []"),
+        loop("k.append(x)", before="k = []", after="use(sorted(k))"),
+    ),
+    "sort again": (
+        "sort-in-loop",
+        loop("k.append(x); k.sort()", before="k = list(ys)"),
+        loop("k = list(x); k.append(1); k.sort()"),
+    ),
+    "json": (SAME, loop("use(x, json.loads(ys))"), loop("use(json.loads(x))")),
+    "frame append": (COPY, loop("k = k.append(x)", before="k = None"), loop("k.append(x)", before="k = []")),
+    "parameter": (
+        SCAN,
+        "def work(xs, ys: list[str]):\n    for x in xs:\n        use(x in ys)\n",
+        "def work(xs, ys: set[str]):\n    for x in xs:\n        use(x in ys)\n",
+    ),
+    "connection": (
+        OPEN,
+        function("s = socket.create_connection(a)", "s.sendall(b)", "return s.recv(9)"),
+        function("s = socket.create_connection(a)", "with s:", "    return s.recv(9)"),
+    ),
+    "early return": (
+        OPEN,
+        function("s = open(a)", "if b:", "    return None", "s.close()"),
+        function("s = open(a)", "if not s:", "    return None", "s.close()"),
+    ),
+    "finally": (
+        OPEN,
+        function("s = open(a)", "if b:", "    return 1", "s.close()"),
+        function("s = open(a)", "try:", "    if b:", "        return 1", "finally:", "    s.close()"),
+    ),
+    "unread task": (
+        "task-dropped",
+        function("t = asyncio.create_task(a())", "await b", head=ASYNC),
+        function("t = asyncio.create_task(a())", "await b", "await t", head=ASYNC),
+    ),
+    "module cache": (
+        "growing-cache",
+        "K = {}\n\ndef f(key, load):\n    if key not in K:\n        K[key] = load(key)\n    return K[key]\n",
+        "K = {}\n\ndef f(key, load):\n    if key not in K:\n        K.clear()\n        K[key] = load(key)\n",
+    ),
+    "registry": (
+        "growing-cache",
+        "K = dict()\n\ndef f(key):\n    found = K.get(key)\n    if not found:\n        K[key] = found = load(key)\n",
+        "K = dict()\n\ndef f(key, made):\n    if key in K:\n        raise ValueError\n    K[key] = made\n",
+    ),
+    "class keys": (
+        "growing-cache",
+        "K = {}\n\ndef f(key):\n    try:\n        return K[key]\n    except KeyError:\n        K[key] = load(key)\n",
+        "K = {}\n\ndef f(cls):\n    try:\n        return K[cls]\n    except KeyError:\n        K[cls] = load(cls)\n",
+    ),
     "cache": (
         "cached-method",
         "class A:\n    @cache\n    def f(self): ...\n",

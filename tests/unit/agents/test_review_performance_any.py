@@ -1,0 +1,34 @@
+"""Any text is read without an exception, and every line named is a line of it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.agents.diff.compute import hunks_of
+from reference.agents.interfaces import Context
+from reference.agents.performance import PerformanceSpecialist
+from reference.agents.types import AgentReport, Change, ChangedFile, Role
+
+_WORDS = st.sampled_from(
+    ["for x in xs:", "while k:", "def f(a):", "async def f(a):", "class A:", "return", "await", "K = {}", "K[a] = g(a)",
+     "k = []", "k.pop(0)", "k.append(x)", "sorted(k)", "x in k", "open(a)", "s = socket.socket()", "s.close()",
+     "X.objects.get(x)", "x.save()", "try:", "finally:", "pass", "global K", "lambda:", "@cache", "del K[a]", "if a:",
+     "with open(a) as k:", "time.sleep(1)", "k = {**k}", "\n", "\n    ", "\n        ", "\r\n", "\x0c", ";", " "]
+)  # fmt: skip
+_TEXT = st.one_of(st.text(max_size=300), st.lists(_WORDS, max_size=30).map("".join).map(lambda s: s[:300]))
+
+
+def review(after: str, language: str, path: str) -> AgentReport:
+    file = ChangedFile(path, "added", Role.SOURCE, language, hunks=hunks_of("", after), before=None, after=after)
+    change = Change("memory", "a", "b", (file,))
+    return asyncio.run(PerformanceSpecialist().review(Context(change, (path,))))
+
+
+@given(_TEXT)
+@settings(max_examples=150, deadline=None)
+def test_any_python_text_gives_lines_within_it(text: str) -> None:
+    for one in review(text, "python", "a.py").findings:
+        assert 1 <= one.line <= one.end_line <= len(text.splitlines())
