@@ -1,17 +1,19 @@
-"""The quality specialist: ruff and lizard against the text before, and checks of our own."""
+"""The quality specialist: ruff, lizard and vulture against the text before, and checks of our own."""
 
 from __future__ import annotations
 
 import asyncio
 
 from reference.agents.interfaces import Context
-from reference.agents.quality import certain, tools
+from reference.agents.quality import certain, leftovers, tools
+from reference.agents.quality.duplication import duplicated
+from reference.agents.quality.flow import flow
 from reference.agents.quality.guard import Gathering
 from reference.agents.types import Agent, AgentReport, Status
 
 
 class QualitySpecialist:
-    """Reads code files of the change only; the snapshot is not needed."""
+    """Reads code files of the change; of the snapshot only what a new block may be a copy of."""
 
     agent = Agent.QUALITY
 
@@ -24,7 +26,13 @@ class QualitySpecialist:
             return AgentReport(self.agent, status=Status.SKIPPED, reason="no code in the change")
         gathering = Gathering(self.agent, context.timeout_s)
         gathering.take("ruff", lambda: list(tools.ruff(files, max(1.0, gathering.left_s))))
+        checks = (
+            ("lines", certain.lines), ("syntax", certain.python), ("lizard", tools.complexity), ("flow", flow),
+            ("prints", leftovers.prints), ("lengths", leftovers.long_functions), ("scripts", leftovers.scripts),
+        )  # fmt: skip
         for file in files:
-            for name, check in (("lines", certain.lines), ("syntax", certain.python), ("lizard", tools.complexity)):
+            for name, check in checks:
                 gathering.take(f"{name} of {file.path}", lambda file=file, check=check: list(check(file)))  # type: ignore[misc]
+        gathering.take("vulture", lambda: list(leftovers.unreachable(files, max(1.0, gathering.left_s))))
+        gathering.take("clones", lambda: duplicated(context.change, files))
         return gathering.report()

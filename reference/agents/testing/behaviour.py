@@ -23,8 +23,13 @@ def behaviour(node: FunctionNode) -> str:
 def conditions(node: FunctionNode) -> Counter[str]:
     """The function's tests and comparisons: a fix nearly always changes one of them."""
     found: Counter[str] = Counter()
-    for one in ast.walk(_bare(node)):
-        if isinstance(one, ast.If | ast.While | ast.IfExp | ast.Assert):
+    bare = _bare(node)
+    # What an assert says is a note to developers: it decides nothing that a test would have to keep.
+    noted = {id(x) for one in ast.walk(bare) if isinstance(one, ast.Assert) for x in ast.walk(one)}
+    for one in ast.walk(bare):
+        if id(one) in noted:
+            continue
+        if isinstance(one, ast.If | ast.While | ast.IfExp):
             found[ast.dump(one.test, annotate_fields=False)] += 1
         elif isinstance(one, ast.comprehension):
             found.update(ast.dump(x, annotate_fields=False) for x in one.ifs)
