@@ -28,7 +28,7 @@ def faults(source: Source) -> Iterator[Fault]:
             if isinstance(fill, ast.Assign) and owner is not None and _fills(fill, name, owner):
                 found = source.fault("performance/growing-cache", fill, None, name=name)
                 lines = frozenset({node.lineno, fill.lineno})
-                yield Fault(found.rule, node.lineno, node.lineno, lines, found.where, found.values)
+                yield Fault(found.rule, fill.lineno, fill.lineno, lines, found.where, found.values)
                 break
 
 

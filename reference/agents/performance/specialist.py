@@ -12,21 +12,24 @@ from reference.agents.rules.registry import rule
 from reference.agents.syntax import parse_python
 from reference.agents.types import Agent, AgentReport, ChangedFile, Finding, Role, Status
 
-from . import caches, complexity, lifetimes, queries
+from . import caches, complexity, foreign, lifetimes, queries
 from .scopes import Fault, Function, Source
 
+_LANGUAGES = {"python", "javascript", "typescript", "tsx", "go"}
 _RARE = {"migrations", "scripts", "management", "tests", "test", "benchmarks"}  # run by hand, or on little data
 
 
 class PerformanceSpecialist:
-    """Reads Python files of the change; no tool of others, no subprocess."""
+    """Reads Python, JavaScript, TypeScript and Go files of the change; no tool of others, no subprocess."""
 
     agent = Agent.PERFORMANCE
 
     async def review(self, context: Context) -> AgentReport:
         files = [f for f in (context.change.file(path) for path in context.files) if f is not None and _readable(f)]
         if not files:
-            return AgentReport(self.agent, status=Status.SKIPPED, reason="no Python source file in the change")
+            return AgentReport(
+                self.agent, status=Status.SKIPPED, reason="no source file in the change in a language that is read"
+            )
         return await asyncio.to_thread(self._review, files, context.change.snapshot)
 
     def _review(self, files: list[ChangedFile], snapshot: Snapshot | None) -> AgentReport:
@@ -42,31 +45,40 @@ class PerformanceSpecialist:
             else:
                 found += [_finding(file, fault) for fault in new]
         found.sort(key=lambda one: (one.path, one.line, one.rule))
-        reason = f"{len(unread)} files could not be parsed as Python" if unread else ""
+        reason = f"{len(unread)} files could not be parsed" if unread else ""
         return AgentReport(self.agent, tuple(found), Status.DEGRADED if unread else Status.OK, reason)
 
 
 def _readable(file: ChangedFile) -> bool:
     folders = set(PurePosixPath(file.path).parts[:-1])
-    return file.language == "python" and file.is_code and file.role is Role.SOURCE and not folders & _RARE
+    return file.language in _LANGUAGES and file.is_code and file.role is Role.SOURCE and not folders & _RARE
 
 
 def _new_faults(file: ChangedFile, snapshot: Snapshot | None) -> list[Fault] | None:
     """None: the new text cannot be parsed."""
-    after = parse_python(file.after) if file.after is not None else None
-    if after is None:
+    found = _read(file, file.after, snapshot)
+    if found is None:
         return None
-    before = parse_python(file.before) if file.before else None
-    old = Counter(_key(f, file.before or "") for f in _faults(before, file.path, snapshot)) if before else Counter()
+    old = Counter(_key(f, file.before or "") for f in _read(file, file.before or "", snapshot) or ())
     added = file.added.keys()
     new = []
-    for fault in sorted(_faults(after, file.path, snapshot), key=lambda one: (one.line, one.rule)):
+    for fault in sorted(found, key=lambda one: (one.line, one.rule)):
         key = _key(fault, file.after or "")
         if old[key] > 0:
             old[key] -= 1
         elif fault.lines & added:
             new.append(fault)
     return new
+
+
+def _read(file: ChangedFile, text: str | None, snapshot: Snapshot | None) -> list[Fault] | None:
+    """Faults of one text of the file; None where it cannot be parsed."""
+    if text is None:
+        return None
+    if file.language != "python":
+        return foreign.faults(file.language, text)
+    parsed = parse_python(text)
+    return None if parsed is None else _faults(parsed, file.path, snapshot)
 
 
 def _faults(tree: ast.Module, path: str, snapshot: Snapshot | None) -> list[Fault]:
