@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from .scopes import Fault, Loop, Source, assigned, bounded, dotted, names, stored, varying
 
 _LISTS = {"list", "sorted"}
+_HANDFUL = {"kinds", "types", "modes", "flags", "levels", "formats", "suffixes", "extensions", "columns", "fields",
+            "languages", "methods", "errors", "problems", "choices", "options"}  # fmt: skip
 _SHORT = {"args", "argv", "arguments", "parts", "segments", "words", "options", "argument_list"}
 
 
@@ -36,8 +38,7 @@ def faults(source: Source) -> Iterator[Fault]:
                 and isinstance(where, ast.Name)
                 and _list(source, node, where.id, loop)
             ):
-                # The length of a parameter is not known here, so this one is only counted
-                known = bool(_values(source, node, where.id))
+                known = _posted(source, node, where.id)
                 name = "list-membership" if known else "list-scan"
                 yield source.fault(f"performance/{name}", node, loop, name=where.id)
         elif isinstance(node, ast.AugAssign):
@@ -51,6 +52,19 @@ def faults(source: Source) -> Iterator[Fault]:
             yield from _copied(source, node, loop)
         else:
             yield from _call(source, node, loop)
+
+
+def _posted(source: Source, node: ast.AST, name: str) -> bool:
+    """Whether the list can be long for all that is seen: no parameter, no handful by its name, no bare selection.
+
+    A selection `[x for x in xs if ...]` has fewer items than its source, and they may not be hashable.
+    """
+    found = _values(source, node, name)
+    selection = any(
+        isinstance(one, ast.ListComp) and isinstance(one.elt, ast.Name) and any(g.ifs for g in one.generators)
+        for one in found
+    )
+    return bool(found) and not selection and name.lower().split("_")[-1] not in _HANDFUL
 
 
 def _values(source: Source, node: ast.AST, name: str) -> list[ast.expr]:

@@ -139,6 +139,16 @@ PAIRS = {
         loop("if x not in seen: seen.add(x)", before="seen = set()"),
     ),
     "tiny": (IN, loop("use(x in k)", before="k = list(ys)"), loop("use(x in k)", before="k = [1, 2, 3]")),
+    "handful": (
+        SCAN,
+        loop("if x not in kinds: kinds.append(x)", before="kinds = []"),
+        loop("if x not in kinds: kinds.add(x)", before="kinds = set()"),
+    ),
+    "selection": (
+        SCAN,
+        loop("use(x in mine)", before="mine = [y for y in ys if y.changed]"),
+        loop("use(x in mine)", before="mine = {y for y in ys if y.changed}"),
+    ),
     "index": (SCAN, loop("k.index(x)", before="k = sorted(ys)"), loop("k.index(x)", before="k = 'abc'")),
     "front": (FRONT, loop("k.insert(0, x)", before="k = []"), loop("k.append(x)", before="k = []")),
     "pop": (FRONT, loop("k.pop(0)", before="k = list(ys)"), loop("k.pop()", before="k = list(ys)")),
