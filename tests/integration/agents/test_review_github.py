@@ -41,7 +41,8 @@ WRITE, READ = "write-" + "token", "read-" + "token"
 BEFORE = """import sqlite3
 
 
-def orders_of(connection: sqlite3.Connection, customer: str) -> list:
+def orders_of(connection: sqlite3.Connection, request) -> list:
+    customer = request.args["customer"]
     query = "SELECT * FROM orders WHERE customer = ?"
     return list(connection.execute(query, (customer,)))
 """
