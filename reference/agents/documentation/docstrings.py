@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from reference.agents.interfaces import Snapshot
 from reference.agents.quality.definitions import Definition, definitions, touches
 from reference.agents.quality.guard import finding
 from reference.agents.types import ChangedFile, Finding, Role
 
-_LEAST, _SHARE = 5, 0.8
+_LEAST, _SHARE, _MOST_NEIGHBOURS = 5, 0.8, 30
 _SECTION = (
     r"^\s*(?:Args|Arguments|Parameters):?\s*$(.*?)"
     r"(?=^\s*(?:Returns?|Raises|Yields?|Examples?|Notes?)\b|\Z)"
 )
 
 
-def docstrings(file: ChangedFile) -> Iterator[Finding]:
-    """Removed, stale and missing ones of a source file; of what the change touches only."""
+def docstrings(file: ChangedFile, snapshot: Snapshot | None = None) -> Iterator[Finding]:
+    """Removed, stale and missing ones of a source file; of what the change touches only.
+
+    House style for missing ones is the file's own before the change, or that of its folder where the file is small.
+    """
     if file.language != "python" or file.role is not Role.SOURCE or file.after is None:
         return
     before, after = definitions(file.before or ""), definitions(file.after)
@@ -38,7 +42,9 @@ def docstrings(file: ChangedFile) -> Iterator[Finding]:
             )
         elif one.docstring and old.docstring and one.kind != "class":
             yield from _signature(file, old, one, name)
-    had = [x for x in before.values() if _wants(x)]
+    had, where = [x for x in before.values() if _wants(x)], "file"
+    if len(had) < _LEAST and snapshot is not None:
+        had, where = had + _neighbours(file, snapshot), "folder"
     share = sum(x.docstring is not None for x in had) / len(had) if had else 0.0
     new = [
         x for name, x in after.items()
@@ -46,7 +52,15 @@ def docstrings(file: ChangedFile) -> Iterator[Finding]:
     ]  # fmt: skip
     if new and len(had) >= _LEAST and share >= _SHARE:
         shown = ", ".join(x.qualified for x in new[:5]) + (f" and {len(new) - 5} more" if len(new) > 5 else "")
-        yield finding(file, "documentation/missing-docstring", new[0].line, names=shown, share=round(100 * share))
+        yield finding(file, "documentation/missing-docstring", new[0].line, names=shown, share=round(100 * share),
+                      where=where)  # fmt: skip
+
+
+def _neighbours(file: ChangedFile, snapshot: Snapshot) -> list[Definition]:
+    folder = file.path.rpartition("/")[0]
+    paths = [x for x in snapshot.paths() if x.endswith(".py") and x.rpartition("/")[0] == folder and x != file.path]
+    texts = [snapshot.read(x) or "" for x in paths[:_MOST_NEIGHBOURS]]
+    return [one for text in texts for one in definitions(text).values() if _wants(one)]
 
 
 def _wants(one: Definition) -> bool:
