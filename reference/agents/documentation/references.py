@@ -95,7 +95,7 @@ def undocumented_options(change: Change, files: Sequence[ChangedFile], texts: Ma
                 continue
             pages = {x: sum(_has(text, one) for one in old) for x, text in texts.items()}
             page = max(pages, key=lambda x: pages[x])
-            if pages[page] < SIBLINGS or pages[page] < 0.8 * len(old):
+            if pages[page] < 0.8 * len(old):
                 continue
             missing = [x for x in new if not any(_has(text, x) for text in texts.values())]
             lines = [n for n, text in file.added.items() if missing and missing[0] in text]

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Sequence
 
 from reference.agents.quality.definitions import Definition, definitions, dotted, touches, tree
 from reference.agents.quality.guard import finding
 from reference.agents.testing.references import Tests
-from reference.agents.types import Change, ChangedFile, Finding
+from reference.agents.types import Change, ChangedFile, Finding, Role
 
+_SCRIPTS = {"javascript", "typescript", "tsx", "jsx"}
+_SCRIPT_SKIP = re.compile(r"\b((?:describe|it|test|context)\.(?:only|skip)|fit|fdescribe|xit|xdescribe)\(\s*['\"`]")
+_GO_SKIP = re.compile(r"\b(t\.Skip(?:f|Now)?)\(")
+_CHECKING = re.compile(
+    r"assert|check|expect|verify|valid|should|raises|warns|fail|ensure|compare|require|match|run", re.I
+)
 _SKIPS = {"skip", "xfail", "skipTest", "expectedFailure"}
 
 
@@ -34,6 +41,49 @@ def smells(file: ChangedFile) -> Iterator[Finding]:
             line = touches(file, one.start, one.end)
             if line is not None:
                 yield finding(file, "tests/skipped-test", line, name=name)
+        elif old is None and is_test(one) and one.line in file.added and _checks_nothing(one):
+            yield finding(file, "tests/no-assert", one.line, name=name)
+
+
+def scripts(file: ChangedFile) -> Iterator[Finding]:
+    """`.only`, `.skip` and `t.Skip` on added lines of a JavaScript, TypeScript or Go test that had none there."""
+    pattern = _GO_SKIP if file.language == "go" else _SCRIPT_SKIP if file.language in _SCRIPTS else None
+    if pattern is None or file.before is None:
+        return  # in a new file a skip is part of the plan: nothing ran before
+    gone = sum(bool(pattern.search(x)) for x in file.removed.values())
+    found = [(n, m) for n, x in file.added.items() if (m := pattern.search(x))]
+    for number, match in found[gone:]:
+        rule = "tests/only-test" if match[1].endswith(("only", "fit", "fdescribe")) else "tests/skipped-test"
+        yield finding(file, rule, number, tool="text", name=match[1])
+
+
+def deleted_tests(change: Change, files: Sequence[ChangedFile]) -> Iterator[Finding]:
+    """A test file that goes as a whole while the module of its name stays and is changed: named there."""
+    from reference.agents.diff.classify import role_of
+    from reference.agents.testing.references import module_name
+
+    names = {module_name(x) for x in change.snapshot.paths() if role_of(x) is Role.TEST} if change.snapshot else set()
+    for gone in change.files:
+        if gone.status != "deleted" or role_of(gone.path) is not Role.TEST:
+            continue
+        stem = re.sub(r"^test_|_test$|[._-](test|spec)$", "", gone.path.rpartition("/")[2].rpartition(".")[0])
+        for file in files:
+            others = {f"test_{stem}", f"{stem}_test", f"{stem}.test", f"{stem}.spec"} & names
+            if file.role is Role.SOURCE and file.added and module_name(file.path) == stem and not others:
+                yield finding(file, "tests/deleted-tests", min(file.added), tool="paths", name=gone.path)
+
+
+def _checks_nothing(one: Definition) -> bool:
+    """No assert, no `raise`, no `with`, no decorator, and no name that speaks of checking: any call may check."""
+    nodes = list(ast.walk(one.node))
+    if (
+        one.decorators
+        or one.is_stub
+        or any(isinstance(x, ast.Assert | ast.With | ast.AsyncWith | ast.Raise) for x in nodes)
+    ):
+        return False
+    names = [x.id if isinstance(x, ast.Name) else x.attr for x in nodes if isinstance(x, ast.Name | ast.Attribute)]
+    return not any(_CHECKING.search(x) for x in names) and not _CHECKING.search(one.name)
 
 
 def removed_tests(change: Change, files: Sequence[ChangedFile]) -> Iterator[Finding]:

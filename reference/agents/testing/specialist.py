@@ -6,7 +6,7 @@ import asyncio
 
 from reference.agents.interfaces import Context
 from reference.agents.quality.guard import Gathering
-from reference.agents.testing.smells import removed_tests, smells
+from reference.agents.testing.smells import deleted_tests, removed_tests, scripts, smells
 from reference.agents.testing.uncovered import uncovered
 from reference.agents.testing.untested import untested
 from reference.agents.types import Agent, AgentReport, Status
@@ -29,7 +29,8 @@ class TestsSpecialist:
         gathering.take("coverage", lambda: uncovered(context.change, files))
         gathering.take("untested changes", lambda: untested(context.change, files))
         gathering.take("removed tests", lambda: list(removed_tests(context.change, files)))
+        gathering.take("deleted tests", lambda: list(deleted_tests(context.change, files)))
         for file in files:
             if file.role.value == "test":
-                gathering.take(f"tests of {file.path}", lambda file=file: list(smells(file)))  # type: ignore[misc]
+                gathering.take(f"tests of {file.path}", lambda file=file: [*smells(file), *scripts(file)])  # type: ignore[misc]
         return gathering.report()

@@ -105,6 +105,8 @@ def test_moved_renamed_and_tested_code_is_no_copy():
     assert found(before, {"src/a.py": HEAD, "src/b.py": HEAD + ONE}) == []
     assert found({"src/a.py": HEAD + ONE}, {"src/c.py": HEAD + ONE}) == []
     assert found({"src/a.py": ONE}, {"src/a.py": ONE, "tests/test_a.py": TWO}) == []
+    twice = {"src/a.py": ONE + "\n\n" + TWO, "src/b.py": HEAD}
+    assert found(twice, {"src/a.py": ONE, "src/b.py": HEAD + "\n\n" + TWO}) == []
 
 
 def test_copied_lines_of_javascript_are_found_and_tables_are_not():
