@@ -150,3 +150,11 @@ _WORDS = st.sampled_from(
 def test_any_text_gives_lines_within_it(text: str, language: str) -> None:
     for one in review(text, language).findings:
         assert 1 <= one.line <= one.end_line <= len(text.split("\n"))
+
+
+def test_a_copy_that_each_step_starts_anew_does_not_grow() -> None:
+    assert rules(review(work("let one = [x]; one = [...one, 2];"), "javascript")) == []
+
+
+def test_a_defer_in_a_loop_over_no_collection_is_silent() -> None:
+    assert rules(review(gopher("defer f.Close()\n\t\tbreak", "for"), "go")) == []

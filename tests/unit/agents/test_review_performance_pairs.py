@@ -315,3 +315,20 @@ def test_a_file_that_cannot_be_parsed_degrades_the_report() -> None:
     report = review("def broken(:\n")
     assert report.status is Status.DEGRADED
     assert "could not be parsed" in report.reason
+
+
+QUIET = {
+    "another method of the row": loop("x.check()", "for x in ys.all():"),
+    "a save with arguments, as an image's": loop("x.save(p)", "for x in ys.all():"),
+    "one other object saved": loop("form.save(); use(x)", "for x in ys.all():"),
+    "a list of each step": loop("k = list(x); k.append(1); k.sort()"),
+}
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_what_only_looks_like_a_fault_is_silent(name: str) -> None:
+    assert rules(review(QUIET[name])) == []
+
+
+def test_a_list_that_does_not_grow_in_the_loop_is_repeated_work_and_no_growing_sort() -> None:
+    assert rules(review(loop("use(x, sorted(k))", before="k = list(ys)"))) == ["invariant-in-loop"]
