@@ -8,9 +8,12 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reference.agents.types import ReviewError
+
+if TYPE_CHECKING:
+    from packaging.version import Version
 
 SHIPPED = Path(__file__).parent / "advisories.json"
 
@@ -73,37 +76,37 @@ class Advisories:
             return []
         return [one for one in self._by_package.get(package, ()) if any(_holds(wanted, a, b) for a, b in one.ranges)]
 
-    def affecting_all(self, package: str, specifier: str, releases: Sequence[str] = ()) -> list[Advisory]:
-        """Advisories that hit every version the specifier allows, as far as bounds tell: an upper bound below the fix."""
-        from packaging.specifiers import InvalidSpecifier, SpecifierSet
-        from packaging.version import InvalidVersion
+    def affecting_all(self, package: str, specifier: str) -> list[Advisory]:
+        """Advisories that hit every version which the specifier allows, by its bounds; [] where it has no upper one, or
+        is none of PEP 440 (poetry's ^)."""
+        from packaging.version import Version
 
-        try:
-            allowed = SpecifierSet(specifier)
-        except InvalidSpecifier:
+        bounds = _bounds(specifier)
+        if bounds is None:
             return []
+        lower, upper, closed = bounds
         found = []
         for one in self._by_package.get(package, ()):
-            try:
-                last_fix = one.fixed_in[-1] if one.fixed_in else ""
-                if last_fix and _has_upper_bound(specifier) and not allowed.contains(last_fix, prereleases=True):
-                    if not any(allowed.contains(v, prereleases=True) for v in (*releases, "9999.0")):
-                        found.append(one)
-            except InvalidVersion:
-                continue
+            for introduced, fixed in one.ranges:
+                from_start = introduced == "0" or (lower is not None and lower >= Version(introduced))
+                to_end = not fixed or upper < Version(fixed) or (upper == Version(fixed) and not closed)
+                if from_start and to_end:
+                    found.append(one)
+                    break
         return found
 
 
-def fixed_version(advisories: Sequence[Advisory], version: str) -> str:
-    """Smallest release that mends all of them, starting from `version`; empty if one has none."""
+def fixed_version(advisories: Sequence[Advisory], version: str = "") -> str:
+    """Smallest release that mends all of them, from `version` on (or from whatever a range allows); empty if one has
+    no fix."""
     from packaging.version import Version
 
     needed = []
     for one in advisories:
-        later = [Version(f) for a, f in one.ranges if f and _holds(Version(version), a, f)]
-        if not later:
+        fixes = [Version(f) for a, f in one.ranges if f and (not version or _holds(Version(version), a, f))]
+        if not fixes:
             return ""
-        needed.append(min(later))
+        needed.append(min(fixes) if version else max(fixes))
     return str(max(needed)) if needed else ""
 
 
@@ -179,5 +182,27 @@ def _holds(version: Any, introduced: str, fixed: str) -> bool:
         return False
 
 
-def _has_upper_bound(specifier: str) -> bool:
-    return bool(re.search(r"(^|,)\s*(<|<=|~=|==)", specifier))
+def _bounds(specifier: str) -> tuple[Version | None, Version, bool] | None:
+    """(lower, upper, whether the upper one is allowed) of a specifier; None without an upper bound."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.version import InvalidVersion, Version
+
+    lower: Version | None = None
+    upper: tuple[Version, bool] | None = None
+    try:
+        for one in SpecifierSet(specifier):
+            version = Version(one.version.removesuffix(".*"))
+            if one.operator in (">=", ">", "~=", "=="):
+                lower = version if lower is None else max(lower, version)
+            last = (version, True)
+            if one.operator == "~=" or one.version.endswith(".*"):
+                release = list(version.release[:-1] if one.operator == "~=" else version.release)
+                last = (Version(".".join(map(str, [*release[:-1], release[-1] + 1]))), False)
+            elif one.operator == "<":
+                last = (version, False)
+            elif one.operator not in ("<=", "==", "==="):
+                continue
+            upper = last if upper is None else min(upper, last)
+    except (InvalidSpecifier, InvalidVersion, IndexError):
+        return None
+    return None if upper is None else (lower, *upper)

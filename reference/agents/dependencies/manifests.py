@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -21,7 +20,6 @@ class Pin:
     line: int
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _REQUIREMENT = re.compile(
     r"^\s*[\"']?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(\[[^\]]*\])?\s*(?P<spec>(===?|~=|!=|>=|<=|>|<)\s*[^;#\"'\\]+)"
 )
@@ -95,12 +93,3 @@ def _locked(file: ChangedFile, line: int, text: str) -> Pin | None:
             version = match.group("version")
             return Pin(normalised(named.group("name")), f"=={version}", version, line)
     return None
-
-
-def is_valid_toml(text: str) -> bool:
-    """Whether a manifest can be read at all; a broken one is the author's first worry."""
-    try:
-        tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return False
-    return True

@@ -10,8 +10,8 @@ from reference.agents.tools.isolation import installed_script, python_module, ru
 
 from .fault import Fault
 
-# Only what is worth a comment. Left out on purpose: asserts, subprocess without shell, imports, try/except/pass, bind to
-# all interfaces, hard-coded passwords (secrets.py knows more), random in general (sinks.py looks at what it makes).
+# Only what is worth a comment. Left out on purpose: asserts, subprocess without shell, imports, try/except/pass, bind
+# to all interfaces, hard-coded passwords (secrets.py knows more), random in general (sinks.py looks at what it makes).
 _BANDIT: Mapping[str, str] = {
     "B102": "dynamic-code", "B103": "loose-permissions", "B201": "debug-server", "B202": "archive-extraction",
     "B301": "unsafe-deserialisation", "B302": "unsafe-deserialisation", "B303": "weak-hash", "B304": "weak-cipher",
@@ -19,7 +19,7 @@ _BANDIT: Mapping[str, str] = {
     "B314": "unsafe-xml", "B318": "unsafe-xml", "B319": "unsafe-xml", "B320": "unsafe-xml", "B323": "tls-unchecked",
     "B324": "weak-hash", "B501": "tls-unchecked", "B502": "tls-unchecked", "B506": "unsafe-deserialisation",
     "B602": "shell-command", "B605": "shell-command", "B608": "sql-built", "B614": "unsafe-deserialisation",
-    "B703": "cross-site-scripting",
+    "B701": "cross-site-scripting", "B703": "cross-site-scripting",
 }  # fmt: skip
 _RUFF: Mapping[str, str] = {
     "S102": "dynamic-code", "S103": "loose-permissions", "S201": "debug-server", "S202": "archive-extraction",

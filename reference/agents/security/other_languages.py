@@ -41,9 +41,10 @@ def faults_of(language: str, text: str) -> Iterator[Fault]:
 def _javascript(node: Any) -> Iterator[Fault]:
     if node.type == "assignment_expression":
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if left.type == "member_expression" and _text(left).rsplit(".", 1)[-1] in _HTML and not _is_constant(right):
-            if "sanitize" not in _text(right).lower() and "escape" not in _text(right).lower():
-                yield _at(node, "cross-site-scripting", f"{_text(left)[:40]} =")
+        into_html = left.type == "member_expression" and _text(left).rsplit(".", 1)[-1] in _HTML
+        cleaned = any(word in _text(right).lower() for word in ("sanitize", "escape"))
+        if into_html and not cleaned and not _is_constant(right):
+            yield _at(node, "cross-site-scripting", f"{_text(left)[:40]} =")
     if (
         node.type == "jsx_attribute"
         and _text(node).startswith("dangerouslySetInnerHTML")
@@ -68,8 +69,9 @@ def _javascript(node: Any) -> Iterator[Fault]:
             yield _at(node, "shell-command", f"{called}()")
         elif last in _QUERY and _is_built(first) and _SQL.search(_text(first)):
             yield _at(node, "sql-built", f"{called[-40:]}()")
-    if node.type == "pair" and _text(node.child_by_field_name("key")).strip("'\"") == "rejectUnauthorized":
-        if _text(node.child_by_field_name("value")) == "false":
+    if node.type == "pair":
+        key, value = (_text(node.child_by_field_name(name)).strip("'\"") for name in ("key", "value"))
+        if (key, value) == ("rejectUnauthorized", "false"):
             yield _at(node, "tls-unchecked", "rejectUnauthorized: false")
 
 
@@ -89,9 +91,9 @@ def _go(node: Any) -> Iterator[Fault]:
                 break
     if called in ("exec.Command", "exec.CommandContext"):
         texts = [_text(one) for one in given]
-        if any(one.strip('"`') in ("sh", "bash", "/bin/sh", "/bin/bash") for one in texts[:2]) and '"-c"' in texts:
-            if not _is_constant(given[-1]):
-                yield _at(node, "shell-command", f"{called}()")
+        shell = any(one.strip('"`') in ("sh", "bash", "/bin/sh", "/bin/bash") for one in texts[:2]) and '"-c"' in texts
+        if shell and not _is_constant(given[-1]):
+            yield _at(node, "shell-command", f"{called}()")
     if called in ("md5.Sum", "sha1.Sum", "md5.New", "sha1.New") and re.search(
         r"passw|secret", _text(node), re.IGNORECASE
     ):

@@ -9,6 +9,7 @@ from reference.agents.types import ChangedFile
 
 from .fault import Fault
 
+MOST_REMOVED = 6
 _CHECK = re.compile(
     r"@\s*(?P<decorator>[\w.]*(login_required|permission_required|requires?_auth\w*|auth_required|csrf_protect|jwt_required"
     r"|roles?_required|admin_required|staff_member_required|user_passes_test|permission_classes|requires_role))\b"
@@ -17,19 +18,32 @@ _CHECK = re.compile(
 )
 
 
+_DEFINITION = re.compile(r"\s*(async\s+def|def|class|function|func)\s+(?P<name>\w+)")
+
+
 def faults_of(file: ChangedFile) -> Iterator[Fault]:
-    """Per hunk: a check among the removed lines, and none among the added ones; on the line where it stood."""
+    """A check among the removed lines that no added line of the file has, at the line after it.
+
+    What was deleted together with the function that it guarded is no fault: the definition after it is gone as well.
+    """
+    added = "\n".join(file.added.values())
     for hunk in file.hunks:
-        added = "\n".join(line.text for line in hunk.lines if line.kind == "added")
-        if _CHECK.search(added):
-            continue
-        following: list[int] = []
-        for line in reversed(hunk.lines):
-            if line.new is not None:
-                following.append(line.new)
-            if line.kind != "removed":
+        for at, line in enumerate(hunk.lines):
+            match = _CHECK.search(line.text) if line.kind == "removed" else None
+            if match is None or line.text.lstrip().startswith(("#", "//", "def ", "import ", "from ")):
                 continue
-            match = _CHECK.search(line.text)
-            if match and not line.text.lstrip().startswith(("#", "//", "def ", "import ", "from ")) and following:
-                what = (match.group("decorator") or match.group("call"))[:40]
-                yield Fault("check-removed", following[-1], following[-1], {"what": what}, "diff", 0.8)
+            what = match.group("decorator") or match.group("call")
+            if re.search(rf"\b{re.escape(what.rsplit('.', 1)[-1])}\b", added):
+                continue
+            after = hunk.lines[at + 1 :]
+            if match.group("decorator"):
+                guarded = next((d for x in after if (d := _DEFINITION.match(x.text)) is not None), None)
+                owner = next((x for x in after if _DEFINITION.match(x.text)), None)
+                renamed = guarded is not None and re.search(rf"\b{guarded.group('name')}\b", added)
+                if owner is not None and owner.kind == "removed" and not renamed:
+                    continue
+            elif sum(x.kind == "removed" for x in hunk.lines) > MOST_REMOVED:
+                continue  # a rewrite: where the check went cannot be told from here
+            place = next((x.new for x in after if x.new is not None), None)
+            if place is not None:
+                yield Fault("check-removed", place, place, {"what": what[:40]}, "diff", 0.8)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from reference.agents.types import ChangedFile
+from reference.agents.types import ChangedFile, Role
 
 from .fault import Fault
 
@@ -35,22 +35,28 @@ _DIGEST_NAME = re.compile(
     r"sha\d*|md5|digest|checksum|integrity|hash|commit|revision|etag|fingerprint|uuid", re.IGNORECASE
 )
 _PLACEHOLDER = re.compile(
-    r"example|placeholder|change.?me|your[-_ ]|xxx|dummy|fake|sample|insert|redacted|test.?key|not.?a.?secret|<[^>]*>|\*{3}"
-    r"|\.\.\.|^(?:password|secret|token|hunter2|letmein|passw0rd|abc123|foo|bar|baz)\w{0,4}$",
+    r"example|placeholder|change.?me|your[-_ ]|xxx|dummy|fake|sample|insert|redacted|test.?key|not.?a.?secret|<[^>]*>"
+    r"|\*{3}|\.\.\.|^(?:password|secret|token|hunter2|letmein|passw0rd|abc123|foo|bar|baz)\w{0,4}$",
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[A-Za-z]+(?:[-_. :/][A-Za-z]+)*\Z")
 _DOC_KEYS = ("EXAMPLE", "example")
 
 
+_CERTAIN = ("private key", "key in the form of a provider")
+
+
 def faults_of(file: ChangedFile) -> Iterator[Fault]:
-    """One fault per line at most: a line that leaks twice is one comment."""
-    bare_format = PurePosixPath(file.path).suffix.lower() in _BARE_FORMATS or PurePosixPath(file.path).name.startswith(
-        ".env"
-    )
+    """One fault per line at most: a line that leaks twice is one comment.
+
+    In tests and documentation only keys in a provider's form and private keys count: passwords there are made up.
+    """
+    path = PurePosixPath(file.path)
+    bare_format = path.suffix.lower() in _BARE_FORMATS or path.name.startswith(".env")
+    shown_only = file.role in (Role.TEST, Role.DOCS)
     for line, text in file.added.items():
         found = _secret_on(text[:LONGEST_LINE], bare_format)
-        if found is not None:
+        if found is not None and not (shown_only and found[1] not in _CERTAIN):
             rule, kind, value = found
             shown = {"kind": kind, "start": value[:4] + "…", "length": str(len(value))}
             yield Fault(rule, line, line, shown, "detect-secrets", 0.9 if rule == "secret" else 0.6)

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from .fault import Fault
 from .taint import Def, Values, expressions, is_constant, keyword, name_of, statements
 
-_SQL = re.compile(r"\b(select\b.+\bfrom|insert\s+into|update\b.+\bset|delete\s+from|drop\s+table|alter\s+table|where)\b",
-                  re.IGNORECASE | re.DOTALL)  # fmt: skip
+_SQL = re.compile(
+    r"\b(select\b.+\bfrom|insert\s+into|update\b.+\bset|delete\s+from|drop\s+table|alter\s+table|where)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _EXECUTE = {"execute", "executemany", "executescript", "raw", "text", "read_sql", "read_sql_query", "extra", "fetch",
             "fetchrow", "fetchval", "exec_driver_sql", "mogrify"}  # fmt: skip
 _SHELL = {"os.system", "os.popen", "commands.getoutput", "subprocess.getoutput", "subprocess.getstatusoutput",
@@ -48,8 +50,8 @@ def faults_of(module: ast.Module) -> Iterator[Fault]:
                     yield from _call(node, values, guarded)
                 elif isinstance(node, ast.Compare):
                     yield from _compare(node)
-            if isinstance(statement, ast.Assign | ast.AnnAssign):
-                yield from _assignment(statement)
+            if isinstance(statement, ast.Assign | ast.AnnAssign | ast.Return):
+                yield from _predictable(statement, function)
             values.learn(statement)
 
 
@@ -111,9 +113,9 @@ def _injections(
         yield _at(node, "template-injection", 0.9, sink=f"{last}()", source=source)
     if name in _MARKUP and not isinstance(first, ast.Constant) and (values.is_built(first) or source):
         yield _at(node, "cross-site-scripting", sink=f"{last}()")
-    if last in ("HttpResponse", "HTMLResponse", "make_response", "write") and values.is_built(first):
-        if "<" in values.text(first) and values.source(first):
-            yield _at(node, "cross-site-scripting", sink=f"{last}()")
+    answers = last in ("HttpResponse", "HTMLResponse", "make_response", "write") and values.is_built(first)
+    if answers and "<" in values.text(first) and values.source(first):
+        yield _at(node, "cross-site-scripting", sink=f"{last}()")
 
 
 def _loads(node: ast.Call, name: str, source: str) -> Iterator[Fault]:
@@ -145,6 +147,10 @@ def _settings(node: ast.Call, name: str, last: str) -> Iterator[Fault]:
         and name.split(".")[0] in ("app", "application", "server")
     ):
         yield _at(node, "debug-server", 0.85, sink=f"{name}(debug=True)")
+    if last == "Environment" and name in ("Environment", "jinja2.Environment"):
+        escape = keyword(node, "autoescape")
+        if is_constant(escape, False) or (escape is None and name == "jinja2.Environment"):
+            yield _at(node, "cross-site-scripting", 0.7, sink=f"{name}() without autoescape")
     if name == "tempfile.mktemp":
         yield _at(node, "temporary-file", 0.9, sink="tempfile.mktemp()")
     if last == "extractall":
@@ -165,9 +171,9 @@ def _whole_url(url: ast.expr, values: Values) -> str:
         first = url.values[0]
         if isinstance(first, ast.Constant) and re.match(r"https?://[^/{]+/", str(first.value)):
             return ""
-    if isinstance(url, ast.BinOp) and isinstance(url.left, ast.Constant):
-        if re.match(r"https?://[^/]+/", str(url.left.value)):
-            return ""
+    fixed = url.left.value if isinstance(url, ast.BinOp) and isinstance(url.left, ast.Constant) else ""
+    if re.match(r"https?://[^/]+/", str(fixed)):
+        return ""
     return values.source(url)
 
 
@@ -186,8 +192,6 @@ def _compare(node: ast.Compare) -> Iterator[Fault]:
     named = [side for side in sides if _SIGNATURES.search(name_of(side).rsplit(".", 1)[-1])]
     if digest and named and "hmac" in ast.unparse(node).lower():
         yield _at(node, "timing-compare", 0.8, what=name_of(named[0])[:40])
-    elif len(named) == 2 and any("sign" in name_of(side).lower() or "hmac" in name_of(side).lower() for side in sides):
-        yield _at(node, "timing-compare", 0.7, what=name_of(named[0])[:40])
 
 
 def _length(node: ast.AST) -> bool:
@@ -200,29 +204,27 @@ def _asserts(node: ast.Assert) -> Iterator[Fault]:
         yield _at(node, "access-by-assert", 0.8, what=text[:60])
 
 
-def _assignment(node: ast.Assign | ast.AnnAssign) -> Iterator[Fault]:
-    """A value whose name says secret, made by the module random or by a fast hash of a password."""
+def _predictable(node: ast.Assign | ast.AnnAssign | ast.Return, function: Def | ast.Module) -> Iterator[Fault]:
+    """A value from the module random whose name, or whose function's name, says that it is secret."""
     if node.value is None:
         return
-    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-    name = name_of(targets[0])
+    if isinstance(node, ast.Return):
+        name = "" if isinstance(function, ast.Module) else function.name
+    else:
+        name = name_of(node.targets[0] if isinstance(node, ast.Assign) else node.target)
+    if not _SECRET_NAMES.search(name):
+        return
     for call in ast.walk(node.value):
-        if not isinstance(call, ast.Call):
-            continue
-        called = name_of(call.func)
-        if (
-            called.startswith("random.")
-            and called not in ("random.SystemRandom", "random.seed")
-            and _SECRET_NAMES.search(name)
-        ):
+        called = name_of(call.func) if isinstance(call, ast.Call) else ""
+        if called.startswith("random.") and not called.startswith(("random.SystemRandom", "random.seed")):
             yield _at(node, "predictable-random", 0.85, sink=f"{called}()", what=name[:40])
             return
 
 
 def _checks_paths(function: Def | ast.Module) -> bool:
     """Something in this function checks where a path or an address leads."""
-    words = ("is_relative_to", "safe_join", "secure_filename", "commonpath", "commonprefix", "resolve", "url_has_allowed_host",
-             "is_safe_url", "basename", "url_for", "netloc")  # fmt: skip
+    words = ("is_relative_to", "safe_join", "secure_filename", "commonpath", "commonprefix", "resolve", "is_safe_url",
+             "url_has_allowed_host", "basename", "url_for", "netloc")  # fmt: skip
     return any(
         (isinstance(node, ast.Attribute) and node.attr in words) or (isinstance(node, ast.Name) and node.id in words)
         for node in ast.walk(function)

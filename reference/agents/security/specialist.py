@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 
@@ -16,6 +17,7 @@ from reference.agents.types import Agent, AgentReport, Change, ChangedFile, Find
 from . import analysers, hostile_text, other_languages, removed_checks, secrets, sinks
 from .fault import Fault
 
+_NOT_DEPLOYED = re.compile(r"(^|[/_.-])(docs?|tests?|testing|dev|develop|lint|typing|examples?|ci|bench\w*)([/_.-]|$)")
 _OTHER = ("javascript", "typescript", "tsx", "go")
 _IN_TESTS = {
     "secret",
@@ -47,7 +49,9 @@ class SecuritySpecialist:
         by_tool = self._analysed(files, context.timeout_s, troubles)
         for file in files:
             faults = [*by_tool.get(file.path, ()), *_own_faults(file, troubles)]
-            found += [_finding(file, fault) for fault in _single(_new(file, faults))]
+            kept = _single(_new(file, faults))
+            hidden = frozenset(fault.line for fault in kept if "secret" in fault.rule)
+            found += [_finding(file, fault, hidden) for fault in kept]
         found += self._dependencies(files, remarks)
         if said := _spoken_to(context.change):
             remarks.append(said)
@@ -72,8 +76,8 @@ class SecuritySpecialist:
                 for path, faults in tool(old, timeout_s * 0.8).items():
                     stood = Counter(_key(fault, old[path] or "") for fault in faults)
                     found[path] = _without(found[path], stood, code[path])
-            except (ReviewError, ValueError, KeyError):
-                break  # then the changed lines alone decide
+            except (ReviewError, ValueError, KeyError) as problem:
+                troubles.append(f"{tool.__name__} on the text before: {problem}; the changed lines alone decide")
         return found
 
     def _dependencies(self, files: list[ChangedFile], remarks: list[str]) -> list[Finding]:
@@ -93,8 +97,10 @@ class SecuritySpecialist:
                 continue
             told = ", ".join(f"{one.id} ({one.summary})" for one in hits[:2])
             more = f", and {len(hits) - 2} more" if len(hits) > 2 else ""
-            fixed = fixed_version(hits, pin.version) if pin.version else max(one.fixed_in[-1] for one in hits)
+            fixed = fixed_version(hits, pin.version)
             name = "vulnerable-dependency" if fixed else "vulnerable-dependency-unfixed"
+            if _NOT_DEPLOYED.search(file.path):
+                name = "vulnerable-development-dependency"
             values = {
                 "package": pin.package,
                 "version": pin.version or pin.specifier,
@@ -104,8 +110,8 @@ class SecuritySpecialist:
             found.append(_finding(file, Fault(name, pin.line, pin.line, values, "advisories", 0.95)))
         looked = sum(known.knows(pin.package) for _, pin in pins)
         remarks.append(
-            f"{looked} of {len(pins)} changed pins are in the advisory file ({len(known)} records, newest {known.date}); "
-            "nothing is known about the others"
+            f"{looked} of {len(pins)} changed pins are in the advisory file ({len(known)} records, newest "
+            f"{known.date}); nothing is known about the others"
         )
         return found
 
@@ -189,15 +195,15 @@ def _single(faults: list[Fault]) -> list[Fault]:
     return kept
 
 
-def _finding(file: ChangedFile, fault: Fault) -> Finding:
+def _finding(file: ChangedFile, fault: Fault, hidden: frozenset[int] = frozenset()) -> Finding:
     id = f"security/{fault.rule}"
     lines = file.after.split("\n") if file.after is not None else []
     evidence = file.added.get(fault.line) or (lines[fault.line - 1] if 0 < fault.line <= len(lines) else "")
-    if "secret" in fault.rule:
-        evidence = f"{fault.values['kind']} on a line of {len(evidence)} characters"  # never the secret itself
+    if hidden and not hidden.isdisjoint(range(fault.line, fault.end_line + 1)):
+        evidence = f"a line of {len(evidence)} characters that holds a secret"  # never the secret itself
     return Finding(
-        Agent.SECURITY, id, rule(id).severity, file.path, fault.line, max(fault.line, fault.end_line), dict(fault.values),
-        fault.tool, evidence, fault.confidence,
+        Agent.SECURITY, id, rule(id).severity, file.path, fault.line, max(fault.line, fault.end_line),
+        dict(fault.values), fault.tool, evidence, fault.confidence,
     )  # fmt: skip
 
 

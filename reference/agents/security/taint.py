@@ -8,13 +8,14 @@ escape, quote or sanitise is taken as harmless too.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef
 
 _REQUEST_PARTS = {
-    "args", "form", "values", "json", "data", "files", "cookies", "headers", "query_params", "path_params", "GET", "POST",
-    "query_string", "FILES", "COOKIES", "META", "get_json", "get_data", "body", "match_info", "rel_url", "query",
+    "args", "form", "values", "json", "data", "files", "cookies", "headers", "query_params", "path_params", "GET",
+    "POST", "query_string", "FILES", "COOKIES", "META", "get_json", "get_data", "body", "match_info", "rel_url",
+    "query",
 }  # fmt: skip
 _REQUEST_NAMES = {"request", "req", "self.request"}
 _HARMLESS = {"int", "float", "bool", "len", "UUID", "uuid.UUID", "hash", "isinstance", "ord"}
@@ -23,7 +24,7 @@ _ROUTES = {"route", "get", "post", "put", "delete", "patch", "api_view", "websoc
 
 
 def name_of(node: ast.AST) -> str:
-    """Dotted name of an expression such as `request.args.get`; calls in between are left out; empty if there is none."""
+    """Dotted name of an expression such as `request.args.get`, without the calls in between; empty if it has none."""
     parts: list[str] = []
     while True:
         if isinstance(node, ast.Attribute):
@@ -97,6 +98,7 @@ class Values:
     def __init__(self, function: Def | ast.Module) -> None:
         self._tainted: dict[str, str] = {}
         self._built: dict[str, ast.expr] = {}
+        self._plain: set[str] = set()  # numbers and constants: they change no statement
         if not isinstance(function, ast.Module) and is_route(function):
             for one in [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]:
                 kind = name_of(one.annotation) if one.annotation else "str"
@@ -121,6 +123,7 @@ class Values:
             for node in ast.walk(target):
                 if not isinstance(node, ast.Name):
                     continue
+                (self._plain.discard if adds or not self._is_plain(value) else self._plain.add)(node.id)
                 if source:
                     self._tainted[node.id] = source
                 elif not adds:
@@ -154,12 +157,20 @@ class Values:
         if isinstance(node, ast.Name):
             return node.id in self._built
         if isinstance(node, ast.JoinedStr):
-            return any(isinstance(part, ast.FormattedValue) and not _constant(part.value) for part in node.values)
+            return any(isinstance(part, ast.FormattedValue) and not self._is_plain(part.value) for part in node.values)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
-            return _is_text(node) and not (_constant(node.left) and _constant(node.right))
+            return _is_text(node) and not (self._is_plain(node.left) and self._is_plain(node.right))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "format":
-            return any(not _constant(one) for one in [*node.args, *(k.value for k in node.keywords)])
+            return any(not self._is_plain(one) for one in [*node.args, *(k.value for k in node.keywords)])
         return False
+
+    def _is_plain(self, node: ast.AST) -> bool:
+        """A constant, or a number however it was made."""
+        if isinstance(node, ast.Tuple):
+            return all(self._is_plain(one) for one in node.elts)
+        if isinstance(node, ast.Name) and node.id in self._plain:
+            return True
+        return _constant(node) or (isinstance(node, ast.Call) and name_of(node.func) in _HARMLESS)
 
     def text(self, node: ast.AST) -> str:
         """The constant parts of a built text, in order; for looking whether it reads like SQL."""
@@ -199,6 +210,3 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 def is_constant(node: ast.AST | None, value: object) -> bool:
     return isinstance(node, ast.Constant) and node.value is value
-
-
-Names = Mapping[str, str]
