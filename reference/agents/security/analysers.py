@@ -11,14 +11,15 @@ from reference.agents.tools.isolation import installed_script, python_module, ru
 from .fault import Fault
 
 # Only what is worth a comment. Left out on purpose: asserts, subprocess without shell, imports, try/except/pass, bind
-# to all interfaces, hard-coded passwords (secrets.py knows more), random in general (sinks.py looks at what it makes).
+# to all interfaces, hard-coded passwords (secrets.py knows more), SQL (sinks.py follows values), random in general
+# (sinks.py looks at what it makes).
 _BANDIT: Mapping[str, str] = {
     "B102": "dynamic-code", "B103": "loose-permissions", "B201": "debug-server", "B202": "archive-extraction",
     "B301": "unsafe-deserialisation", "B302": "unsafe-deserialisation", "B303": "weak-hash", "B304": "weak-cipher",
     "B305": "weak-cipher", "B306": "temporary-file", "B307": "dynamic-code", "B308": "cross-site-scripting",
     "B314": "unsafe-xml", "B318": "unsafe-xml", "B319": "unsafe-xml", "B320": "unsafe-xml", "B323": "tls-unchecked",
     "B324": "weak-hash", "B501": "tls-unchecked", "B502": "tls-unchecked", "B506": "unsafe-deserialisation",
-    "B602": "shell-command", "B605": "shell-command", "B608": "sql-built", "B614": "unsafe-deserialisation",
+    "B602": "shell-command", "B605": "shell-command", "B614": "unsafe-deserialisation",
     "B701": "cross-site-scripting", "B703": "cross-site-scripting",
 }  # fmt: skip
 _RUFF: Mapping[str, str] = {
@@ -43,7 +44,7 @@ def bandit(files: Mapping[str, str], timeout_s: float) -> dict[str, list[Fault]]
         rule = _BANDIT.get(one["test_id"])
         path = done.names.get(one["filename"].removeprefix("./"))
         sure = _CONFIDENCE.get(one["issue_confidence"], 0.3)
-        if rule is None or path is None or (rule == "sql-built" and one["issue_confidence"] == "LOW"):
+        if rule is None or path is None:
             continue
         if rule == "shell-command" and one["issue_severity"] == "LOW":
             continue  # a constant command

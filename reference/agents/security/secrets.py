@@ -78,6 +78,8 @@ def _secret_on(text: str, bare_format: bool) -> tuple[str, str, str] | None:
             continue
         if kind == "private_key":
             return "secret", "private key", value
+        if kind == "provider_key" and _in_address(text[: found.start]):
+            return "secret", "password inside an address", value
         if kind == "provider_key":
             return "secret", "key in the form of a provider", value
         before = text[: found.start]
@@ -108,6 +110,12 @@ def _named(before: str) -> bool:
     return bool(re.search(r"key|token|secret|passw|credential|auth", name, re.IGNORECASE)) and not _DIGEST_NAME.search(
         name
     )
+
+
+def _in_address(before: str) -> bool:
+    """The value is a part of an address: what stands before it, up to a blank, has a scheme."""
+    words = before.split()
+    return not before[-1:].isspace() and bool(words) and "://" in words[-1]
 
 
 def _last_name(before: str) -> str:
