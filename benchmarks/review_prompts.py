@@ -1,7 +1,7 @@
 """What goes into a prompt of the code reviewer, and what the small model makes of it.
 
-Sizes of real changes in tokens, as the reviewer shows them; triage by the default model of findings whose truth is known,
-from the tuning packages; its one-line descriptions.
+Sizes of real changes in tokens, as the reviewer shows them; triage by the default model of findings whose truth is
+known, from the tuning packages; its one-line descriptions.
 """
 
 from __future__ import annotations
