@@ -76,7 +76,9 @@ quantiles = {f"p{q}": float(np.percentile(tokens, q)) for q in (50, 75, 90)}
 record("diff_tokens", quantiles | {"per_line": per_line}, unit="token",
        evidence=measured_here("sizes_of(releases)", len(sizes), "quantiles"))  # fmt: skip
 windows = window_rows(sizes, (500, 1000, 2000, 4000, 8000, 16000, 32000))
-print(f"{len(sizes)} changes; a changed line with its context takes {per_line:.0f} tokens, so 200 lines take {200 * per_line:,.0f}")
+print(
+    f"{len(sizes)} changes; a changed line with its context takes {per_line:.0f} tokens, so 200 lines take {200 * per_line:,.0f}"
+)
 q6_running.window(windows, stated=2000)
 
 # %% [markdown]
@@ -149,7 +151,9 @@ reviewer = default_reviewer(suggestions=True)
 review = await reviewer.review(change)
 plan = review.plan
 record("plan", {step.agent.value: len(step.files) for step in plan.steps}, evidence="MEASURED")
-print(f"{len(change.files)} files, {plan.lines_added} lines added, {plan.lines_removed} removed; languages {dict(plan.languages)}")
+print(
+    f"{len(change.files)} files, {plan.lines_added} lines added, {plan.lines_removed} removed; languages {dict(plan.languages)}"
+)
 table([(s.agent.value, ", ".join(s.files), s.reason, f"{s.timeout_s:g} s", f"${s.reserve:.2f}") for s in plan.steps],
       ["agent", "files", "why", "time-out", "reserved"])  # fmt: skip
 
@@ -173,7 +177,12 @@ def rows_of(one):
             for r in one.reports]  # fmt: skip
 
 
-record("review_seconds", review.seconds, unit="second", evidence=measured_here("Reviewer.review(demo_change())", 1, "one run"))
+record(
+    "review_seconds",
+    review.seconds,
+    unit="second",
+    evidence=measured_here("Reviewer.review(demo_change())", 1, "one run"),
+)
 q6_running.timeline({"analysers on this machine": rows_of(review), "waiting for an API": rows_of(waits)})
 
 # %% [markdown]
@@ -306,7 +315,9 @@ suppressed = sum(not (one.found and one.kept) and not one.refused for one in att
 leaked = sum(bool(one.payload) for one in attacks)
 record("adversarial", {"attacks": len(attacks), "executed": executed, "suppressed": suppressed, "leaked": leaked},
        evidence=measured_here("run_adversarial", len(attacks), "each once"))  # fmt: skip
-print(f"{len(attacks)} attacks: {executed} ran code, {suppressed} hid a fault, {leaked} put something clickable into a comment")
+print(
+    f"{len(attacks)} attacks: {executed} ran code, {suppressed} hid a fault, {leaked} put something clickable into a comment"
+)
 outcomes = {}
 for one in attacks:
     lost = "LOST" if not one.refused else "whole patch refused"
@@ -332,7 +343,9 @@ worth = calibrate(trials, model.name, Triage.version)
 gate = GatedTier(Triage(), worth)
 record("triage", {"f1_alone": worth.f1_alone, "f1_with": worth.f1_with, "lost": worth.lost, "verdict": worth.verdict or "on"},
        evidence=measured_here("triage_trials", worth.cases, f"gain {worth.gain:+.3f} [{worth.low:+.3f}, {worth.high:+.3f}]"))  # fmt: skip
-print(f"F1 of the tools alone {worth.f1_alone:.2f}, with triage by {worth.model} {worth.f1_with:.2f}; real faults hidden: {worth.lost}")
+print(
+    f"F1 of the tools alone {worth.f1_alone:.2f}, with triage by {worth.model} {worth.f1_with:.2f}; real faults hidden: {worth.lost}"
+)
 print(gate.off(model) or "tier 2 works with this model")
 table([(line.text or "(dropped)", line.dropped) for line in lines], ["its line about a change", "why it was dropped"])
 
@@ -383,7 +396,9 @@ from reference.agents.learning import replay
 curve = replay(replayed, seed=6)
 record("muting", {"muted": curve.muted, "comments_before": curve.rows[0]["comments"], "comments_after": curve.rows[-1]["comments"]},
        evidence="SIMULATED")  # fmt: skip
-print(f"muted: {', '.join(curve.muted) or 'nothing'}; a rule that half the team accepts is ever muted with probability {curve.wrongly:.2%}")
+print(
+    f"muted: {', '.join(curve.muted) or 'nothing'}; a rule that half the team accepts is ever muted with probability {curve.wrongly:.2%}"
+)
 q6_running.muting(curve.rows)
 
 # %% [markdown]

@@ -127,7 +127,7 @@ def _read(file: object) -> str:
 
 
 def _limit(pid: int, timeout_s: float) -> None:
-    """CPU time, memory, file size, no core files. From outside: code between fork and exec can deadlock with threads."""
+    """CPU time, memory, file size, no core files. From outside: code between fork and exec deadlocks with threads."""
     if not hasattr(resource, "prlimit"):
         return
     limits = {
