@@ -17,9 +17,9 @@ DEFAULT = {record.id: record for record in claims(6)}
 
 # The assumptions under which the verdict of each claim must turn into another one.
 FLIPS: dict[str, dict[str, Any]] = {
-    "q6.average-200-lines": {"diff_p90": 7000.0},
-    "q6.input-2000": {"lines": 80.0},
-    "q6.shared-context": {"file_tokens": 100.0, "lines": 50.0},
+    "q6.average-200-lines": {"diff_p90": 60_000.0},
+    "q6.input-2000": {"lines": 40.0},
+    "q6.shared-context": {"file_tokens": 100.0, "lines": 20.0},
     "q6.output-500": {"findings_high": 8.0},
     "q6.call-0.003": {"input_high": 0.5},
     "q6.agents-0.015": {"agents": 6},

@@ -8,9 +8,13 @@ from typing import Annotated
 from reference.sizing.bands import checked_fields
 from reference.sizing.claims.given import Described, given
 from reference.sizing.claims.ledger import assumptions_of
+from reference.sizing.claims.recorded import recorded
 from reference.sizing.review_cost import CallPrice, SizeDistribution
 
 _SOURCE = "the source's answer"
+_P50 = recorded("review_prompts", "change", "p50")
+_P90 = recorded("review_prompts", "change", "p90")
+_LINE = recorded("review_prompts", "changed line", "median")
 _LIST = "list price per million tokens, genai-prices 0.2.3 of 2026-11; a test holds it to the package"
 
 
@@ -33,11 +37,9 @@ class Q6Assumptions(Described):
     days: float = given(30.0, "the source's month, weekends included")
 
     # -- left open: the size of real changes
-    diff_p50: float = given(
-        1400.0, "tokens, 900 commits of public projects at 3.6 characters a token, measured 2026-11"
-    )
-    diff_p90: float = given(11_000.0, "tokens, same commits: 5,000 to 17,000 by project; the middle")
-    tokens_per_line: float = given(16.0, "assumed: one changed line with its share of context lines and line numbers")
+    diff_p50: float = given(_P50.value, str(_P50))
+    diff_p90: float = given(_P90.value, str(_P90))
+    tokens_per_line: float = given(_LINE.value, f"{_LINE}; with its share of context lines and line numbers")
     instructions: float = given(700.0, "assumed: role, rules, output format of one specialist")
     file_tokens: float = given(2500.0, "assumed: a source file of 250 lines")
     finding_tokens: float = given(90.0, "assumed: one finding as JSON with path, line, quotation and claim")
