@@ -349,7 +349,9 @@ print(
 print(gate.off(model) or "tier 2 works with this model")
 alone, with_model, hidden = (recorded("review_prompts", "triage", metric) for metric in
                              ("F1 of the tools", "F1 with the small model", "right findings hidden"))  # fmt: skip
-print(f"recorded, {alone}: F1 {alone.value:.2f} without, {with_model.value:.2f} with it; it hid {hidden.value:.0f} right findings")
+print(
+    f"recorded, {alone}: F1 {alone.value:.2f} without, {with_model.value:.2f} with it; it hid {hidden.value:.0f} right findings"
+)
 table([(line.text or "(dropped)", line.dropped) for line in lines], ["its line about a change", "why it was dropped"])
 
 # %% [markdown]
