@@ -217,7 +217,7 @@ def test_a_range_moves_to_the_first_line_that_the_change_touched():
 
 
 def test_a_place_where_lines_are_only_gone_can_be_commented():
-    assert [one.line for one in told(finding("tests/removed-test", 50)).comments] == [50]
+    assert [one.line for one in told(finding("security/check-removed", 50)).comments] == [50]
 
 
 def test_forty_critical_findings_are_posted_up_to_the_hard_cap_and_the_rest_is_counted():
