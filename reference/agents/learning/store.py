@@ -90,14 +90,33 @@ class OutcomeStore:
             except BaseException:
                 self._db.execute("ROLLBACK")
                 raise
-        self._db.execute("PRAGMA journal_mode = WAL")
+        self._write_ahead()
         self._db.execute("PRAGMA synchronous = NORMAL")
+
+    def _write_ahead(self) -> None:
+        """The switch needs the file alone for a moment, and SQLite does not wait for that by itself."""
+        for left in range(199, -1, -1):
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                return
+            except sqlite3.OperationalError as problem:
+                if not left or "locked" not in str(problem):
+                    raise
+                time.sleep(0.05)
 
     def _is_ours(self) -> bool:
         """False for an empty file. Raises ReviewError for a foreign or a newer one."""
-        [application] = self._db.execute("PRAGMA application_id").fetchone()
-        [version] = self._db.execute("PRAGMA user_version").fetchone()
-        [tables] = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        # In one transaction: another process may be making the file between two looks.
+        alone = not self._db.in_transaction
+        if alone:
+            self._db.execute("BEGIN")
+        try:
+            [tables] = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            [application] = self._db.execute("PRAGMA application_id").fetchone()
+            [version] = self._db.execute("PRAGMA user_version").fetchone()
+        finally:
+            if alone:
+                self._db.execute("ROLLBACK")
         if application == _APPLICATION and version == _VERSION:
             return True
         if application == _APPLICATION:
