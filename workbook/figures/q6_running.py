@@ -72,12 +72,15 @@ def rates_row(row: Any) -> dict[str, Any]:
 
 
 def precision_recall(
-    rows: Sequence[Mapping[str, Any]], peers: Sequence[tuple[str, float, float]], aim: tuple[float, float]
+    rows: Sequence[Mapping[str, Any]],
+    peers: Sequence[tuple[str, float, float]],
+    aim: tuple[float, float],
+    whole: tuple[float, float] | None = None,
 ) -> Any:
     """Precision against recall with 95 % intervals, beside what others were measured at on other cases.
-
+    peers: (name, precision, recall), CITED. aim, whole: (precision, recall) to reach, and of the whole set as recorded.
     rows: `name`, `precision`, `precision_low`, `precision_high`, `recall`, `recall_low`, `recall_high`.
-    peers: (name, precision, recall), CITED. aim: (precision, recall) that the issue asks for.
+    peers: (name, precision, recall), CITED. aim: (precision, recall) to reach. whole: the same of the whole set, recorded.
     """
     with styled() as plt:
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9), width_ratios=(1.15, 1))
@@ -103,10 +106,12 @@ def precision_recall(
             right.annotate(name, (recall, precision), xytext=(4, 3), textcoords="offset points", fontsize=7, color=GREY)
         ours = next(row for row in rows if row["name"] == "all")
         right.errorbar(
-            ours["recall"], ours["precision"], color=BLUE, fmt="D", capsize=2, label="this reviewer",
+            ours["recall"], ours["precision"], color=BLUE, fmt="D", capsize=2, label="this run, few cases",
             xerr=[[ours["recall"] - ours["recall_low"]], [ours["recall_high"] - ours["recall"]]],
             yerr=[[ours["precision"] - ours["precision_low"]], [ours["precision_high"] - ours["precision"]]],
         )  # fmt: skip
+        if whole is not None:
+            right.plot(whole[1], whole[0], "D", color=RED, markersize=5, label="the whole set, recorded")
         right.legend(fontsize=8, loc="lower right")
         right.set_xlim(0, 1.02)
         right.set_ylim(0, 1.02)
