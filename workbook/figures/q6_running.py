@@ -78,9 +78,9 @@ def precision_recall(
     whole: tuple[float, float] | None = None,
 ) -> Any:
     """Precision against recall with 95 % intervals, beside what others were measured at on other cases.
-    peers: (name, precision, recall), CITED. aim, whole: (precision, recall) to reach, and of the recorded whole set.
+
     rows: `name`, `precision`, `precision_low`, `precision_high`, `recall`, `recall_low`, `recall_high`.
-    peers: (name, precision, recall), CITED. aim: (precision, recall) to reach. whole: the same of the whole set, recorded.
+    peers: (name, precision, recall), CITED. aim, whole: (precision, recall) to reach, and of the recorded whole set.
     """
     with styled() as plt:
         figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.9), width_ratios=(1.15, 1))
