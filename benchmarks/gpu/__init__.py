@@ -1,0 +1,1 @@
+"""Measurements on a CUDA machine; each runs with nothing but torch, numpy and transformers."""

@@ -1,0 +1,193 @@
+"""What the parts of a rollout pass to each other; every one is frozen and turns into plain JSON."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+BASELINE = "baseline"
+CANDIDATE = "candidate"
+
+
+class RolloutError(ValueError):
+    """Bad input or a state that forbids the step: the message names the field or the version, and the mend."""
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One deployable version of a model.
+
+    Attributes:
+        name: registered model, e.g. "intent-router"; version: e.g. "v1.1"; digest: sha256 of the weights file, hex.
+        served_as: name under which the engine serves it, "" for the base model.
+        metrics: of its evaluation; parameters and lineage (data hash, base model, code) as text.
+    """
+
+    name: str
+    version: str
+    digest: str
+    path: str
+    served_as: str = ""
+    metrics: dict[str, float] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=dict)
+    lineage: dict[str, str] = field(default_factory=dict)
+
+
+class GateVerdict(StrEnum):
+    PASS = "pass"  # noqa: S105 (a verdict, not a password)
+    FAIL = "fail"
+    NOT_ENOUGH_DATA = "not enough data"
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate says. `value` is None if nothing could be measured; `low`..`high`: its 95 % interval.
+
+    `limit` is the threshold compared with, in `unit`; `evidence` holds counts, examples and file names.
+    """
+
+    gate: str
+    verdict: GateVerdict
+    reason: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    n: int = 0
+    evidence: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One served request as the statistics see it.
+
+    Attributes:
+        arm: BASELINE or CANDIDATE; user: the pseudonym the router hashed; at: seconds since the epoch.
+        error: the request failed (status 5xx, time-out or an answer outside the contract).
+        latency_s: None for a failed request; feedback: thumbs up 1, down 0, none given None; business: 1 = the goal was met.
+    """
+
+    arm: str
+    user: str
+    at: float
+    error: bool = False
+    latency_s: float | None = None
+    feedback: int | None = None
+    business: int | None = None
+
+
+class CheckState(StrEnum):
+    """What a check knows so far: harm is shown, harmlessness is shown, or neither yet."""
+
+    HARM = "harm"
+    SAFE = "safe"
+    UNDECIDED = "undecided"
+    NO_DATA = "no data"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One monitored metric at one look.
+
+    `p_value`: anytime-valid p of "the candidate is not worse"; small means harm. `effect` is candidate minus baseline, or the
+    ratio for latency, with its always-valid interval `low`..`high`; n of each arm.
+    """
+
+    check: str
+    state: CheckState
+    reason: str
+    p_value: float | None = None
+    effect: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n_baseline: int = 0
+    n_candidate: int = 0
+
+
+class Decision(StrEnum):
+    PROMOTE = "promote"  # to the next share
+    HOLD = "hold"
+    ROLL_BACK = "roll back"
+    PAUSE = "pause"  # a dependency is missing: nothing moves until it is back
+    FINISH = "finish"  # 100 % and baked: the candidate becomes production
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The one object that a rollout is run from, simulated from and exported from.
+
+    Attributes:
+        steps: shares of users on the candidate, rising, the last 1.0; bake_s: least seconds at each step (same length).
+        least_requests: least candidate requests at a step before it may be left upwards.
+        latency_ratio_limit: candidate over baseline, 1.10 = at most +10 %; latency_quantile: what is compared.
+        error_increase_limit: tolerated absolute rise of the error rate; feedback/business_drop_limit: tolerated absolute falls.
+        alpha: chance that a harmless release is rolled back, over the whole rollout and every check and look.
+        silence_s: with no outcome of an arm for so long, the rollout pauses (never promotes).
+        lease_s: how long a controller owns the rollout without renewing.
+    """
+
+    steps: tuple[float, ...] = (0.05, 0.25, 0.50, 1.0)
+    bake_s: tuple[float, ...] = (86_400.0, 21_600.0, 21_600.0, 21_600.0)
+    least_requests: int = 500
+    latency_ratio_limit: float = 1.10
+    latency_quantile: float = 0.95
+    error_increase_limit: float = 0.0
+    feedback_drop_limit: float = 0.0
+    business_drop_limit: float = 0.0
+    alpha: float = 0.05
+    silence_s: float = 600.0
+    lease_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Raise RolloutError naming the field for shares that do not rise to 1, times below 0 and levels outside (0, 1)."""
+        if (
+            not self.steps
+            or any(b <= a for a, b in zip((0.0, *self.steps), self.steps, strict=False))
+            or self.steps[-1] != 1.0
+        ):
+            raise RolloutError(f"steps: shares must rise from above 0 to 1.0, got {self.steps}")
+        if len(self.bake_s) != len(self.steps) or any(not seconds >= 0 for seconds in self.bake_s):
+            raise RolloutError(f"bake_s: one time of at least 0 s per step ({len(self.steps)}), got {self.bake_s}")
+        if self.least_requests < 1:
+            raise RolloutError(f"least_requests: must be at least 1, got {self.least_requests}")
+        for name, low, high in (("alpha", 0.0, 1.0), ("latency_quantile", 0.0, 1.0)):
+            if not low < getattr(self, name) < high:
+                raise RolloutError(f"{name}: must lie between {low} and {high}, got {getattr(self, name)}")
+        if not self.latency_ratio_limit > 1.0:
+            raise RolloutError(f"latency_ratio_limit: must be above 1.0 (1.10 = +10 %), got {self.latency_ratio_limit}")
+        for name in ("error_increase_limit", "feedback_drop_limit", "business_drop_limit"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise RolloutError(f"{name}: must be at least 0 and below 1, got {getattr(self, name)}")
+        for name in ("silence_s", "lease_s"):
+            if not getattr(self, name) > 0:
+                raise RolloutError(f"{name}: must be above 0 s, got {getattr(self, name)}")
+
+
+class Phase(StrEnum):
+    """Where a rollout is; the last three are final."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    FINISHED = "finished"
+    ROLLED_BACK = "rolled back"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True)
+class RolloutState:
+    """The persisted state: read by routers at every request, written by the one controller that holds the lease.
+
+    `generation` rises by one with every write; `step` is the index into policy.steps; `share` is what routers serve now.
+    """
+
+    rollout_id: str
+    model: str
+    baseline: str
+    candidate: str
+    phase: Phase
+    step: int
+    share: float
+    step_started_at: float
+    generation: int
+    reason: str = ""
