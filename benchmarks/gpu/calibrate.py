@@ -103,21 +103,22 @@ def row(target: str, metric: str, unit: str, values: list[float]) -> dict[str, A
     }
 
 
+def bandwidth(megabytes: int, bench: Bench, add: Callable[..., None]) -> None:
+    import torch
+
+    x = torch.ones(megabytes << 18, device=bench.device)
+    y = torch.empty_like(x)
+    size = x.numel() * 4
+    copied, read = bench.ms(lambda: y.copy_(x), 5), bench.ms(lambda: x.sum(), 5)
+    add(f"{megabytes} MiB", "copy, read + written", "GB/s", [2 * size / t / 1e6 for t in copied])
+    add(f"{megabytes} MiB", "read (sum)", "GB/s", [size / t / 1e6 for t in read])
+
+
 def roofs(bench: Bench, quick: bool, add: Callable[..., None]) -> None:
     import torch
 
     for megabytes in (1,) if quick else (64, 256, 1024, 4096, 8192):
-        x = torch.ones(megabytes << 18, device=bench.device)
-        y = torch.empty_like(x)
-        size = x.numel() * 4
-        add(
-            f"{megabytes} MiB",
-            "copy, read + written",
-            "GB/s",
-            [2 * size / t / 1e6 for t in bench.ms(lambda: y.copy_(x), 5)],
-        )
-        add(f"{megabytes} MiB", "read (sum)", "GB/s", [size / t / 1e6 for t in bench.ms(lambda: x.sum(), 5)])
-        del x, y
+        bandwidth(megabytes, bench, add)
     layers = {"qkv": (6144, 4096), "o": (4096, 4096), "gate_up": (28672, 4096), "down": (4096, 14336)}
     layers = {"toy": (64, 64)} if quick else layers
     points = [
@@ -135,16 +136,14 @@ def roofs(bench: Bench, quick: bool, add: Callable[..., None]) -> None:
             weights = [torch.randn(n, k, device=bench.device, dtype=torch.bfloat16) for _ in range(copies)]
             a = torch.randn(m, k, device=bench.device, dtype=torch.bfloat16)
             if kind == "fp8":
-                eight, one = [w.to(torch.float8_e4m3fn) for w in weights], torch.ones((), device=bench.device)
-                b = a.to(torch.float8_e4m3fn)
+                weights, a = [w.to(torch.float8_e4m3fn) for w in weights], a.to(torch.float8_e4m3fn)
+            one = torch.ones((), device=bench.device)
 
-                def call(eight: Any = eight, b: Any = b, one: Any = one) -> None:
-                    for w in eight:
-                        torch._scaled_mm(b, w.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
-            else:
-
-                def call(weights: Any = weights, a: Any = a) -> None:
-                    for w in weights:
+            def call(weights: Any = weights, a: Any = a, one: Any = one, fp8: bool = kind == "fp8") -> None:
+                for w in weights:
+                    if fp8:
+                        torch._scaled_mm(a, w.t(), scale_a=one, scale_b=one, out_dtype=torch.bfloat16)
+                    else:
                         torch.nn.functional.linear(a, w)
 
             taken = [t / copies for t in bench.ms(bench.graphed(call))]
@@ -195,7 +194,8 @@ def embeddings(bench: Bench, quick: bool, add: Callable[..., None]) -> None:
     from transformers import BertConfig, BertModel
 
     config = BertConfig(hidden_size=384, num_hidden_layers=6, num_attention_heads=12, intermediate_size=1536)
-    model = BertModel(config).to(bench.device, torch.bfloat16).eval()
+    model: Any = BertModel(config)
+    model = model.to(bench.device, torch.bfloat16).eval()
     for length in (8,) if quick else (32, 128, 256):
         for batch in (2,) if quick else (1, 32, 256, 1024, 2048):
             tokens = torch.ones(batch, length, dtype=torch.int64, device=bench.device)
@@ -235,7 +235,8 @@ def main() -> None:
         )
     for name, (question, measure) in subjects.items():
         rows: list[dict[str, Any]] = []
-        begun, record = time.perf_counter(), {"name": name, "question": question}
+        begun = time.perf_counter()
+        record: dict[str, Any] = {"name": name, "question": question}
         record |= {
             "date": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "command": "python3 -m benchmarks.gpu.calibrate --out DIR",
@@ -247,7 +248,7 @@ def main() -> None:
                 "gpus": smi(),
             },
             "versions": versions(),
-        }  # type: ignore[assignment]
+        }
         failure = ""
         try:
             with torch.inference_mode():
@@ -258,13 +259,14 @@ def main() -> None:
             "seconds": round(time.perf_counter() - begun, 1),
             "conditions": {
                 "weights": "random, plain torch (benchmarks/gpu/llama_step.py); embeddings: transformers BertModel",
-                "timing": "CUDA events; decode steps and matmuls replayed as CUDA graphs unless marked eager; prefill and embeddings eager",
+                "timing": "CUDA events; decode steps and matmuls replayed as CUDA graphs unless marked eager; "
+                "prefill and embeddings eager",
                 "fp8": "e4m3, per-tensor scale 1 (torch._scaled_mm); the cast of the activations is in the time",
                 "gpu after": smi(),
                 "stopped by": failure,
             },
             "rows": rows,
-        }  # type: ignore[assignment]
+        }
         (options.out / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         print(name, len(rows), "rows", record["seconds"], "s", failure, flush=True)
         if options.device == "cuda":

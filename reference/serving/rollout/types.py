@@ -34,7 +34,7 @@ class ModelVersion:
 
 
 class GateVerdict(StrEnum):
-    PASS = "pass"  # noqa: S105 (a verdict, not a password)
+    PASS = "pass"
     FAIL = "fail"
     NOT_ENOUGH_DATA = "not enough data"
 
@@ -65,7 +65,8 @@ class Outcome:
     Attributes:
         arm: BASELINE or CANDIDATE; user: the pseudonym the router hashed; at: seconds since the epoch.
         error: the request failed (status 5xx, time-out or an answer outside the contract).
-        latency_s: None for a failed request; feedback: thumbs up 1, down 0, none given None; business: 1 = the goal was met.
+        latency_s: None for a failed request; feedback: thumbs up 1, down 0, none given None.
+        business: 1 = the goal was met, 0 = it was not, None = not known (yet).
     """
 
     arm: str
@@ -90,8 +91,8 @@ class CheckState(StrEnum):
 class CheckResult:
     """One monitored metric at one look.
 
-    `p_value`: anytime-valid p of "the candidate is not worse"; small means harm. `effect` is candidate minus baseline, or the
-    ratio for latency, with its always-valid interval `low`..`high`; n of each arm.
+    `p_value`: anytime-valid p of "the candidate is not worse"; small means harm. `effect` is candidate minus baseline, or
+    the ratio for latency, with its always-valid interval `low`..`high`; n of each arm.
     """
 
     check: str
