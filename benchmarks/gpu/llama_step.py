@@ -1,7 +1,7 @@
 """A Llama-shaped transformer in plain torch with random weights: what one step costs, not what it says.
 
 Plain torch because the step must be captured as a CUDA graph: launched kernel by kernel, a decode step of a small batch
-measures Python, not the GPU. Shapes follow the published configurations; the values of the weights do not change the time.
+measures Python, not the GPU. Shapes follow the published configurations; values do not change the time.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Model:
     def step(self, tokens: Any, cache: Any, position: int, attention: str) -> Any:
         """Logits of the last position, (batch, vocabulary).
 
-        tokens: (batch, length) int64; cache: (layers, 2, batch, kv heads, context, head) bf16 or None (prefill, causal);
+        tokens: (batch, length) int64; cache: (layers, 2, batch, kv heads, context, head) bf16, None: prefill;
         position: where the step's keys go in the cache; attention: "sdpa" or "matmul" for decoding with a cache.
         """
         import torch

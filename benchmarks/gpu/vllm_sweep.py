@@ -36,7 +36,7 @@ LLAMA_3_8B = {
     "eos_token_id": 128001,
 }
 TOY = LLAMA_3_8B | {
-    "hidden_size": 64,
+    "hidden_size": 256,
     "intermediate_size": 128,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
@@ -113,7 +113,7 @@ async def run(part: str, options: argparse.Namespace, record: dict[str, Any], sa
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.v1.engine.async_llm import AsyncLLM
 
-    folder = Path("/tmp/shape_toy" if options.toy else "/tmp/shape_8b")  # noqa: S108 (a config without weights)
+    folder = Path("/tmp/shape_toy" if options.toy else "/tmp/shape_8b")
     folder.mkdir(exist_ok=True)
     config = TOY if options.toy else LLAMA_3_8B
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")

@@ -91,8 +91,8 @@ class CheckState(StrEnum):
 class CheckResult:
     """One monitored metric at one look.
 
-    `p_value`: anytime-valid p of "the candidate is not worse"; small means harm. `effect` is candidate minus baseline, or
-    the ratio for latency, with its always-valid interval `low`..`high`; n of each arm.
+    `p_value`: anytime-valid p of "the candidate is not worse"; small means harm. `effect` is candidate minus baseline,
+    or the ratio for latency, with its always-valid interval `low`..`high`; n of each arm.
     """
 
     check: str
@@ -122,7 +122,8 @@ class Policy:
         steps: shares of users on the candidate, rising, the last 1.0; bake_s: least seconds at each step (same length).
         least_requests: least candidate requests at a step before it may be left upwards.
         latency_ratio_limit: candidate over baseline, 1.10 = at most +10 %; latency_quantile: what is compared.
-        error_increase_limit: tolerated absolute rise of the error rate; feedback/business_drop_limit: tolerated absolute falls.
+        error_increase_limit: tolerated absolute rise of the error rate.
+        feedback_drop_limit, business_drop_limit: tolerated absolute falls.
         alpha: chance that a harmless release is rolled back, over the whole rollout and every check and look.
         silence_s: with no outcome of an arm for so long, the rollout pauses (never promotes).
         lease_s: how long a controller owns the rollout without renewing.
@@ -141,7 +142,7 @@ class Policy:
     lease_s: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raise RolloutError naming the field for shares that do not rise to 1, times below 0 and levels outside (0, 1)."""
+        """Raise RolloutError naming the field: shares that do not rise to 1, times below 0, levels outside (0, 1)."""
         if (
             not self.steps
             or any(b <= a for a, b in zip((0.0, *self.steps), self.steps, strict=False))
@@ -179,7 +180,7 @@ class Phase(StrEnum):
 class RolloutState:
     """The persisted state: read by routers at every request, written by the one controller that holds the lease.
 
-    `generation` rises by one with every write; `step` is the index into policy.steps; `share` is what routers serve now.
+    `generation` rises by one with every write; `step` is the index into policy.steps; `share`: what routers serve.
     """
 
     rollout_id: str
