@@ -57,10 +57,12 @@ class Load:
 
     def __init__(self, engine: Any, vocabulary: int) -> None:
         self.engine, self.vocabulary, self.count = engine, vocabulary, 0
-        self.random = random.Random(7)
+        self.random, self.repeat = random.Random(7), 0
 
     def tokens(self, length: int) -> list[int]:
-        return [self.random.randrange(10, self.vocabulary - 10) for _ in range(length)]
+        period = self.repeat or length
+        once = [self.random.randrange(10, self.vocabulary - 10) for _ in range(period)]
+        return (once * (length // period + 1))[:length]
 
     async def one(self, prompt: list[int], output: int) -> dict[str, float]:
         from vllm import SamplingParams
@@ -120,6 +122,10 @@ async def run(part: str, options: argparse.Namespace, record: dict[str, Any], sa
     extra: dict[str, Any] = {"enable_prefix_caching": part == "prefix"}
     if part == "fp8":
         extra["quantization"] = "fp8"
+    if part == "wide":
+        extra["max_num_seqs"] = 512
+    if part == "spec":
+        extra["speculative_config"] = {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_max": 4}
     if options.toy:
         extra["enforce_eager"] = True
     begun = time.perf_counter()
@@ -137,6 +143,11 @@ async def run(part: str, options: argparse.Namespace, record: dict[str, Any], sa
     prompt, output = 512 // scale, 128 // scale
     record["conditions"] |= {"engine start, s": round(time.perf_counter() - begun, 1), "shape": config} | extra
     cache = engine.vllm_config.cache_config
+    scheduler = engine.vllm_config.scheduler_config
+    record["conditions"]["max_num_seqs, max_num_batched_tokens"] = [
+        scheduler.max_num_seqs,
+        scheduler.max_num_batched_tokens,
+    ]
     record["conditions"]["kv blocks, block size"] = [cache.num_gpu_blocks, cache.block_size]
     await load.closed(4, 8, prompt, output)  # first requests compile what is left to compile
     stop, rows = time.perf_counter() + options.budget_s, record["rows"]
@@ -146,6 +157,21 @@ async def run(part: str, options: argparse.Namespace, record: dict[str, Any], sa
         save()
         print(target, row, flush=True)
 
+    if part == "spec":
+        # A prompt that repeats itself and an untrained model that soon repeats itself: the most that look-up can gain.
+        for concurrency in (1, 2, 8, 32):
+            load.repeat = 32
+            add(
+                f"closed loop, concurrency {concurrency}",
+                await load.closed(concurrency, 6 * concurrency, prompt, output),
+            )
+    if part == "wide" and not options.toy:
+        for concurrency in (64, 128, 192, 256, 384, 512):
+            if time.perf_counter() < stop:
+                add(
+                    f"closed loop, concurrency {concurrency}",
+                    await load.closed(concurrency, 2 * concurrency, prompt, output),
+                )
     if part in ("closed", "fp8"):
         for concurrency in (1, 2) if options.toy else (1, 2, 4, 8, 16, 32, 64, 128, 256, 512):
             if time.perf_counter() > stop:
@@ -175,7 +201,7 @@ async def run(part: str, options: argparse.Namespace, record: dict[str, Any], sa
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--part", choices=("closed", "fp8", "prefix"), required=True)
+    parser.add_argument("--part", choices=("closed", "fp8", "prefix", "wide", "spec"), required=True)
     parser.add_argument("--budget-s", type=float, default=150.0)
     parser.add_argument("--toy", action="store_true", help="a toy shape, eager, to see that it runs")
     options = parser.parse_args()
