@@ -122,6 +122,8 @@ class Policy:
         steps: shares of users on the candidate, rising, the last 1.0; bake_s: least seconds at each step (same length).
         least_requests: least candidate requests at a step before it may be left upwards.
         latency_ratio_limit: candidate over baseline, 1.10 = at most +10 %; latency_quantile: what is compared.
+        error_ratio_limit: odds of failure, candidate over baseline, that must be excluded before the share grows.
+        require_safe: the share grows only once latency and errors are shown to lie below their limits.
         error_increase_limit: tolerated absolute rise of the error rate.
         feedback_drop_limit, business_drop_limit: tolerated absolute falls.
         alpha: chance that a harmless release is rolled back, over the whole rollout and every check and look.
@@ -134,6 +136,8 @@ class Policy:
     least_requests: int = 500
     latency_ratio_limit: float = 1.10
     latency_quantile: float = 0.95
+    error_ratio_limit: float = 2.0
+    require_safe: bool = True
     error_increase_limit: float = 0.0
     feedback_drop_limit: float = 0.0
     business_drop_limit: float = 0.0
@@ -158,6 +162,8 @@ class Policy:
                 raise RolloutError(f"{name}: must lie between {low} and {high}, got {getattr(self, name)}")
         if not self.latency_ratio_limit > 1.0:
             raise RolloutError(f"latency_ratio_limit: must be above 1.0 (1.10 = +10 %), got {self.latency_ratio_limit}")
+        if not self.error_ratio_limit > 1.0:
+            raise RolloutError(f"error_ratio_limit: must be above 1.0 (2 = doubled), got {self.error_ratio_limit}")
         for name in ("error_increase_limit", "feedback_drop_limit", "business_drop_limit"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RolloutError(f"{name}: must be at least 0 and below 1, got {getattr(self, name)}")
