@@ -27,7 +27,7 @@ def test_a_window_adds_the_noncentral_hypergeometric_likelihood(nc, nb, data):
 
 
 def test_the_expected_e_value_under_the_null_is_at_most_one():
-    # Exact: summed over every outcome of two windows given their totals, not simulated.
+    # Exact: a sum over every outcome of two windows given their totals.
     from scipy.stats import nchypergeom_fisher
 
     for truth in (0.5, 1.0):
@@ -37,10 +37,8 @@ def test_the_expected_e_value_under_the_null_is_at_most_one():
                 curve = OddsRatio()
                 curve.add(first, 5, 3 - first, 40)
                 curve.add(second, 5, 3 - second, 40)
-                chance = nchypergeom_fisher.pmf(first, 45, 3, 5, truth) * nchypergeom_fisher.pmf(
-                    second, 45, 3, 5, truth
-                )
-                expected += chance * math.exp(curve.log_e_above(1.0))
+                pmf = [nchypergeom_fisher.pmf(k, 45, 3, 5, truth) for k in (first, second)]
+                expected += pmf[0] * pmf[1] * math.exp(curve.log_e_above(1.0))
         assert expected == pytest.approx(1.0) if truth == 1.0 else expected < 1.0
 
 
@@ -49,7 +47,7 @@ def _null_alarms(alpha: float, runs: int, looks: int) -> tuple[int, int]:
     for _ in range(runs):
         odds, latency, odds_alarm, mean_alarm = OddsRatio(), LatencyRatio(), False, False
         for look in range(looks):
-            # A common rate and level that swing and a share that grows: only the comparison inside windows survives it.
+            # A common rate and level that swing, and a share that grows: comparing inside windows survives it.
             rate = 0.02 + 0.05 * (look % 7 == 0)
             nc, nb = (20, 180) if look < looks / 2 else (100, 100)
             odds.add(int(random.binomial(nc, rate)), nc, int(random.binomial(nb, rate)), nb)
@@ -134,7 +132,7 @@ def test_latency_says_nothing_below_its_least_units():
 
 
 def test_a_growing_share_in_a_busy_hour_is_no_slowdown():
-    # Simpson's paradox: the candidate is faster in both hours, yet slower overall, because most of it ran in the busy one.
+    # Simpson's paradox: faster in both hours, yet slower overall, because most of it ran in the busy one.
     ratio = LatencyRatio()
     ratio.add((50, math.log(0.9), 5.0), (950, 0.0, 95.0))
     ratio.add((500, math.log(1.8), 50.0), (500, math.log(2.0), 50.0))

@@ -61,7 +61,7 @@ class WindowMonitor:
     def add_window(self, window: Window) -> None:
         """Count one window and remember the largest evidence."""
         c, b = window.candidate, window.baseline
-        self._odds(self.errors, "errors", (c.failed, c.units), (b.failed, b.units))
+        self._odds(self.errors, "errors", (c.failed, c.at_risk), (b.failed, b.at_risk))
         assert isinstance(self.typical.sequence, LatencyRatio)
         self.typical.sequence.add(c.moments(), b.moments())
         self._odds(self.slow, "slow", (c.slow, c.timed), (b.slow, b.timed))
@@ -188,6 +188,7 @@ class SequentialMonitor(WindowMonitor):
         self._baseline_times: list[float] = []
         self.threshold_s: float | None = None
         self._seen: set[str] = set()
+        self._failed: set[str] = set()
         self.late = 0
         self.last_at: dict[str, float] = {}
 
@@ -237,7 +238,7 @@ class SequentialMonitor(WindowMonitor):
         arms: dict[str, ArmCounts] = {}
         for arm in (BASELINE, CANDIDATE):
             mine = [one for one in outcomes if one.arm == arm]
-            arms[arm] = count(mine, self.threshold_s, self.policy.latency_ratio_limit, self._seen)
+            arms[arm] = count(mine, self.threshold_s, self.policy.latency_ratio_limit, self._seen, self._failed)
         window = Window(self.share_at(outcomes[0].at), arms[BASELINE], arms[CANDIDATE])
         if self.threshold_s is None:
             # No threshold yet: this window has no slow answers to compare, and its baseline makes the threshold.

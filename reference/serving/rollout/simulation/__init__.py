@@ -1,0 +1,1 @@
+"""Thousands of rollouts without an engine: how often each rule stops a good release and lets a bad one through."""
