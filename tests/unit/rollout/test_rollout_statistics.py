@@ -73,7 +73,7 @@ def test_peeking_at_every_window_keeps_false_alarms_below_the_level():
 
 
 def test_a_fixed_test_at_every_window_would_not():
-    # The control: the same looks with a z-test at each, as dashboards do. If this held, the test above would show nothing.
+    # The control: a z-test at each look, as dashboards do. If it were quiet, the test above would show nothing.
     random, alarms, runs = np.random.default_rng(3), 0, 300
     for _ in range(runs):
         difference = np.cumsum(random.normal(size=40)) / np.sqrt(np.arange(1, 41))

@@ -60,7 +60,7 @@ def fitted(scenario: Scenario, policy: Policy, failures: int = 3, interval_s: fl
 
 
 class FixedThreshold:
-    """A rule for `simulate`: counts failed checks, stops past the tolerated number, else promotes after the bake time."""
+    """A rule for `simulate`: counts failed checks, stops past the tolerated number, else promotes once baked."""
 
     def __init__(self, policy: Policy, thresholds: Thresholds) -> None:
         self.policy, self.thresholds = policy, thresholds
