@@ -79,7 +79,7 @@ def detectable_latency(
 class Detectable:
     """One row of the table: what a canary of `share` for `hours` finds with the power asked for.
 
-    error_rate, goal_rate: the smallest error rate and the largest goal rate told from the baseline's (None: nothing is);
+    error_rate, goal_rate: the smallest error rate and the largest goal rate told from the baseline's (None: none);
     latency_ratio likewise; doubled_errors, ten_percent_latency: whether those two are found.
     """
 
@@ -126,7 +126,7 @@ def detectable(
 
 
 def peeking_factor(alpha: float = ALPHA, power: float = POWER, looks_scale: float = 1.0) -> float:
-    """Users that an always-valid normal mixture test needs over those of the fixed one-sided test, at the planned effect.
+    """Users that an always-valid normal mixture test needs over those of the fixed one-sided test.
 
     Solves for the information at which the log e-value (half-normal mixture, scale = effect x `looks_scale`) of an
     observed effect one `power` quantile below the true one reaches 1/alpha.

@@ -15,8 +15,8 @@ class ArmCounts:
 
     Attributes:
         units: users seen; timed: users with a latency.
-        at_risk, failed: users without an error in an earlier window, and those of them with one in this. So a user whose
-            every request fails counts once: the comparison is a log-rank test of the time to the first failure.
+        at_risk, failed: users without an error in an earlier window, and those of them with one in this. So a user
+            whose every request fails counts once: the comparison is a log-rank test of the time to the first failure.
         mean_log, squares: mean of the users' mean log seconds, and the sum of squared deviations from it.
         slow, slow_scaled: timed users whose first request took longer than the threshold; than threshold / limit.
         slow_limit: than threshold x limit, which rules with a fixed latency limit look at.
