@@ -94,6 +94,7 @@ _ASSUMPTIONS: dict[int, Callable[[], Any]] = {}
 _MODULES = {
     1: tuple(f"{__package__}.q1.{part}" for part in ("demand", "serving", "caching", "scaling", "cost")),
     2: tuple(f"{__package__}.q2.{part}" for part in ("corpus", "retrieval", "serving", "quality")),
+    3: tuple(f"{__package__}.q3.{part}" for part in ("gates", "canary", "way_back")),
     4: tuple(f"{__package__}.q4.{part}" for part in ("traffic", "models", "judge", "people", "quality")),
     6: tuple(f"{__package__}.q6.{part}" for part in ("tokens", "cost", "latency")),
 }

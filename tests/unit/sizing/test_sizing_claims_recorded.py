@@ -24,7 +24,9 @@ def result(benchmark: str) -> dict[str, Any]:
 def test_record_is_the_committed_result(benchmark: str) -> None:
     record, measured = records()[benchmark], result(benchmark)
     assert measured["date"].startswith(record["date"])
-    assert record["machine"] == f"{measured['machine']['processor']}, {measured['machine']['cores']} cores"
+    machine = measured["machine"]
+    gpu = machine["gpus"][0].split(",")[0] if machine["gpus"] else f"{machine['processor']}, {machine['cores']} cores"
+    assert record["machine"] == gpu
     rows = {(row["target"], row["metric"]): (row["unit"], row["median"]) for row in measured["rows"]}
     assert record["rows"]
     for row in record["rows"]:

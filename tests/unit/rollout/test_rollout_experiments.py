@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.serving.rollout.statistics import comparison, planning
-from reference.serving.rollout.types import RolloutError
+from reference.serving.rollout.statistics import comparison
+from reference.sizing import ab_tests as planning
 
 rates = st.floats(0.005, 0.4)
 shares = st.floats(0.02, 0.98)
@@ -117,5 +117,27 @@ def test_a_better_metric_does_not_ship_while_a_guardrail_is_open():
     ],
 )
 def test_impossible_plans_are_refused_by_name(call, field):
-    with pytest.raises(RolloutError, match=field):
+    with pytest.raises(ValueError, match=field):
         call()
+
+
+def test_no_hit_among_the_rule_of_three_excludes_the_rate():
+    assert planning.cases_to_exclude(0.01) == 299
+    assert planning.cases_to_exclude(0.01, 2) > planning.cases_to_exclude(0.01, 1) > 299
+
+
+def test_the_paired_gate_finds_what_it_promises():
+    random, drop = np.random.default_rng(4), planning.paired_detectable(500, 0.08)
+    worse, better = (0.08 + drop) / 2, (0.08 - drop) / 2
+    found = 0
+    for _ in range(2000):
+        b, c, _ = random.multinomial(500, [worse, better, 1 - worse - better])
+        found += (b - c) / math.sqrt(max(1, b + c)) > 1.645
+    assert found / 2000 == pytest.approx(0.80, abs=0.05)
+
+
+def test_the_quantile_interval_covers_the_quantile():
+    random, true = np.random.default_rng(5), math.exp(0.6 * 1.6448536)
+    half = planning.quantile_half_width(500, 0.6)
+    inside = sum(abs(np.quantile(np.exp(random.normal(0, 0.6, 500)), 0.95) / true - 1) < half for _ in range(1500))
+    assert inside / 1500 == pytest.approx(0.95, abs=0.03)

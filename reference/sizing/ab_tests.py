@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from reference.serving.rollout.types import RolloutError
-
 ALPHA, POWER = 0.05, 0.80
 
 
@@ -24,7 +22,7 @@ def _z(p: float) -> float:
 def _check(rate: float, share: float, alpha: float, power: float) -> None:
     for name, value in (("rate", rate), ("share", share), ("alpha", alpha), ("power", power)):
         if not 0 < value < 1:
-            raise RolloutError(f"{name}: must lie between 0 and 1, got {value}")
+            raise ValueError(f"{name}: must lie between 0 and 1, got {value}")
 
 
 def users_for_rate(
@@ -32,11 +30,11 @@ def users_for_rate(
 ) -> int:
     """Users in all, both arms, to find a change of a proportion from `rate` to `changed` with `share` in the treatment.
 
-    Raises RolloutError for rates outside (0, 1), and for no change, which nothing can find.
+    Raises ValueError for rates outside (0, 1), and for no change, which nothing can find.
     """
     _check(rate, share, alpha, power)
     if not 0 < changed < 1 or changed == rate:
-        raise RolloutError(f"changed: must lie between 0 and 1 and differ from rate {rate}, got {changed}")
+        raise ValueError(f"changed: must lie between 0 and 1 and differ from rate {rate}, got {changed}")
     effect = 2 * (math.asin(math.sqrt(changed)) - math.asin(math.sqrt(rate)))
     return math.ceil((_z(1 - alpha / sides) + _z(power)) ** 2 / (effect**2 * share * (1 - share)))
 
@@ -47,9 +45,9 @@ def users_for_latency(
     """Users in all to find a ratio of geometric mean latencies; log_sd: of log seconds, between users."""
     _check(0.5, share, alpha, power)
     if not ratio > 0 or ratio == 1:
-        raise RolloutError(f"ratio: must be above 0 and not 1, got {ratio}")
+        raise ValueError(f"ratio: must be above 0 and not 1, got {ratio}")
     if not log_sd > 0:
-        raise RolloutError(f"log_sd: must be above 0, got {log_sd}")
+        raise ValueError(f"log_sd: must be above 0, got {log_sd}")
     return math.ceil(((_z(1 - alpha / sides) + _z(power)) * log_sd / math.log(ratio)) ** 2 / (share * (1 - share)))
 
 
@@ -105,9 +103,9 @@ def detectable(
 ) -> Detectable:
     """What can be detected at a traffic of distinct users per day (one-sided level 5 %); zero users: nothing."""
     if users_per_day < 0 or not math.isfinite(users_per_day):
-        raise RolloutError(f"users_per_day: must be at least 0, got {users_per_day}")
+        raise ValueError(f"users_per_day: must be at least 0, got {users_per_day}")
     if not hours > 0:
-        raise RolloutError(f"hours: must be above 0, got {hours}")
+        raise ValueError(f"hours: must be above 0, got {hours}")
     users = users_per_day * hours / 24
     worse = detectable_rate(error_rate, users, share, ALPHA, power, 1)
     ratio = detectable_latency(log_sd, users, share, ALPHA, power, 1)
@@ -151,3 +149,44 @@ def peeking_factor(alpha: float = ALPHA, power: float = POWER, looks_scale: floa
         else:
             low = information
     return high / fixed
+
+
+def cases_to_exclude(rate: float, hits: int = 0, alpha: float = ALPHA) -> int:
+    """Test cases with `hits` bad ones among them that show the true rate to be below `rate` (exact, one-sided).
+
+    With no hit this is log(alpha) / log(1 - rate), the rule of three for small rates.
+    """
+    from scipy.stats import binom
+
+    _check(rate, 0.5, alpha, 0.5)
+    if hits < 0:
+        raise ValueError(f"hits: must be at least 0, got {hits}")
+    low, high = hits, max(hits + 1, math.ceil(math.log(alpha) / math.log1p(-rate)))
+    while binom.cdf(hits, high, rate) > alpha:
+        low, high = high, high * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if binom.cdf(hits, middle, rate) <= alpha else (middle, high)
+    return high
+
+
+def paired_detectable(cases: int, discordant: float, alpha: float = ALPHA, power: float = POWER) -> float:
+    """Smallest drop of accuracy that a paired test of `cases` finds when a share `discordant` of them changes sides.
+
+    McNemar by its normal approximation (Miettinen 1968): (b - c) / sqrt(b + c), with b + c = discordant x cases.
+    """
+    _check(discordant, 0.5, alpha, power)
+    if cases < 1:
+        raise ValueError(f"cases: must be at least 1, got {cases}")
+    return min(discordant, (_z(1 - alpha) + _z(power)) * math.sqrt(discordant / cases))
+
+
+def quantile_half_width(cases: int, log_sd: float, quantile: float = 0.95, alpha: float = ALPHA) -> float:
+    """Relative half-width of the interval of a latency quantile from `cases` lognormal latencies (asymptotic)."""
+    from statistics import NormalDist
+
+    _check(quantile, 0.5, alpha, 0.5)
+    if cases < 1:
+        raise ValueError(f"cases: must be at least 1, got {cases}")
+    density = NormalDist().pdf(_z(quantile))
+    return math.expm1(_z(1 - alpha / 2) * log_sd * math.sqrt(quantile * (1 - quantile) / cases) / density)
