@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from reference.serving.rollout.types import CheckResult, GateResult, ModelVersion, Outcome, Policy, RolloutState
 
@@ -57,13 +57,13 @@ class StateStore(Protocol):
         """The rollout that routers of `model` follow; the last finished one if none runs."""
         ...
 
-    def save(self, state: RolloutState, policy: Policy, owner: str, evidence: dict[str, object]) -> None:
+    def save(self, state: RolloutState, policy: Policy, owner: str, evidence: dict[str, Any]) -> None:
         """State and audit entry in one transaction."""
         ...
 
     def acquire(self, rollout_id: str, owner: str, seconds: float) -> bool: ...
 
-    def audit(self, rollout_id: str) -> list[dict[str, object]]: ...
+    def audit(self, rollout_id: str) -> list[dict[str, Any]]: ...
 
 
 class Engine(Protocol):

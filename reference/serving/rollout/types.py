@@ -120,6 +120,7 @@ class Policy:
 
     Attributes:
         steps: shares of users on the candidate, rising, the last 1.0; bake_s: least seconds at each step (same length).
+        patience: a step that is not shown safe within so many times its bake time waits for a person.
         least_requests: least candidate requests at a step before it may be left upwards.
         latency_ratio_limit: candidate over baseline, 1.10 = at most +10 %; latency_quantile: what is compared.
         error_ratio_limit: odds of failure, candidate over baseline, that must be excluded before the share grows.
@@ -133,6 +134,7 @@ class Policy:
 
     steps: tuple[float, ...] = (0.05, 0.25, 0.50, 1.0)
     bake_s: tuple[float, ...] = (86_400.0, 21_600.0, 21_600.0, 21_600.0)
+    patience: float = 7.0
     least_requests: int = 500
     latency_ratio_limit: float = 1.10
     latency_quantile: float = 0.95
@@ -160,6 +162,8 @@ class Policy:
         for name, low, high in (("alpha", 0.0, 1.0), ("latency_quantile", 0.0, 1.0)):
             if not low < getattr(self, name) < high:
                 raise RolloutError(f"{name}: must lie between {low} and {high}, got {getattr(self, name)}")
+        if not self.patience >= 1.0:
+            raise RolloutError(f"patience: must be at least 1 bake time, got {self.patience}")
         if not self.latency_ratio_limit > 1.0:
             raise RolloutError(f"latency_ratio_limit: must be above 1.0 (1.10 = +10 %), got {self.latency_ratio_limit}")
         if not self.error_ratio_limit > 1.0:
@@ -187,6 +191,8 @@ class RolloutState:
     """The persisted state: read by routers at every request, written by the one controller that holds the lease.
 
     `generation` rises by one with every write; `step` is the index into policy.steps; `share`: what routers serve.
+    `pending`: work left after a final decision ("unload", "aliases"), done again until it is done; `paused_by`: the cause
+    of a pause ("registry" and "silence" end by themselves, all others need a person); `paused_at`: its start.
     """
 
     rollout_id: str
@@ -199,3 +205,11 @@ class RolloutState:
     step_started_at: float
     generation: int
     reason: str = ""
+    pending: str = ""
+    paused_by: str = ""
+    paused_at: float = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether the rollout has ended, one way or another."""
+        return self.phase in (Phase.FINISHED, Phase.ROLLED_BACK, Phase.ABORTED)

@@ -43,8 +43,8 @@ class Rule(Protocol):
 class Sequential:
     """The rule of this package: the monitor, bake times, least requests, and safety shown before the share grows."""
 
-    def __init__(self, policy: Policy, patience: float = 7.0) -> None:
-        self.policy, self.patience, self.monitor = policy, patience, WindowMonitor(policy)
+    def __init__(self, policy: Policy) -> None:
+        self.policy, self.monitor = policy, WindowMonitor(policy)
         self.units, self.step = 0, 0
 
     def __call__(self, window: Window, step: int, step_s: float) -> tuple[str, str]:
@@ -60,7 +60,7 @@ class Sequential:
         baked = step_s >= self.policy.bake_s[step] and self.units >= self.policy.least_requests
         if baked and said.safe:
             return "advance", "shown safe"
-        if step_s >= self.patience * max(self.policy.bake_s[step], 1.0):
+        if step_s >= self.policy.patience * max(self.policy.bake_s[step], 1.0):
             return HELD, "not shown safe: " + ", ".join(said.waiting)
         return "", ""
 

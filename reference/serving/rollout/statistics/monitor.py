@@ -198,6 +198,14 @@ class SequentialMonitor(WindowMonitor):
             at = self._shares[-1][0]  # a clock that went back must not reorder the shares
         self._shares.append((at, share))
 
+    def shares_from(self, history: Sequence[tuple[float, float]]) -> None:
+        """Take the shares of a rollout that began in another process: (from when, share), in order."""
+        if history:
+            self._shares = [history[0]]
+            for at, share in history[1:]:
+                if share != self._shares[-1][1]:
+                    self.share_changed(at, share)
+
     def share_at(self, at: float) -> float:
         share = self._shares[0][1]
         for begun, value in self._shares:

@@ -1,0 +1,71 @@
+"""The decision of one look: a pure function of the state, the checks and what is known of everything around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reference.serving.rollout.statistics.verdict import verdict
+from reference.serving.rollout.types import CheckResult, Decision, Phase, Policy, RolloutState
+
+# Causes of a pause that end by themselves once they are gone; all others wait for a person.
+PASSING = ("registry", "silence")
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a look found.
+
+    Attributes:
+        now: seconds since the epoch; candidate_requests: seen at this step.
+        silent: the arms that had no outcome for policy.silence_s, "" if none.
+        registry_problem, alias_problem, candidate_problem: what is wrong, "" if nothing is: the registry does not
+            answer; an alias was moved by hand; the candidate is gone or corrupt.
+    """
+
+    now: float
+    checks: Sequence[CheckResult] = ()
+    candidate_requests: int = 0
+    silent: str = ""
+    registry_problem: str = ""
+    alias_problem: str = ""
+    candidate_problem: str = ""
+
+
+def decide(state: RolloutState, policy: Policy, seen: Situation) -> tuple[Decision, str, str]:
+    """(decision, reason, cause of a pause). Harm comes first: nothing that is broken may keep a bad version in service.
+
+    No path promotes without outcomes of both arms: a check without data is never SAFE, and silence pauses.
+    """
+    if state.over:
+        return Decision.HOLD, "the rollout is over", ""
+    said = verdict(policy, seen.checks)
+    if said.harm:
+        return Decision.ROLL_BACK, "harm shown by: " + ", ".join(said.harm), ""
+    if seen.candidate_problem:
+        return Decision.ROLL_BACK, seen.candidate_problem, ""
+    for cause, problem in (("registry", seen.registry_problem), ("alias", seen.alias_problem)):
+        if problem:
+            return Decision.PAUSE, problem, cause
+    if said.mismatch:
+        return Decision.PAUSE, "users do not reach the candidate at the share that is set", "sample ratio"
+    if state.phase is Phase.PAUSED and state.paused_by not in PASSING:
+        return Decision.HOLD, f"paused ({state.paused_by}): waits for a person", ""
+    age = seen.now - state.step_started_at
+    if age < 0:
+        return Decision.HOLD, f"the clock is {-age:.0f} s behind the start of the step", ""
+    if seen.silent:
+        return Decision.PAUSE, f"no outcome of {seen.silent} for {policy.silence_s:g} s", "silence"
+    bake = policy.bake_s[state.step]
+    if age < bake:
+        return Decision.HOLD, f"bakes for {bake:g} s", ""
+    if seen.candidate_requests < policy.least_requests:
+        return Decision.HOLD, f"fewer than {policy.least_requests} requests at this step", ""
+    if state.step + 1 == len(policy.steps):
+        return Decision.FINISH, "the last step is baked", ""
+    if said.safe:
+        return Decision.PROMOTE, "shown safe: latency and errors lie below their limits", ""
+    waiting = ", ".join(said.waiting) or "the checks"
+    if age >= policy.patience * max(bake, policy.silence_s):
+        return Decision.PAUSE, f"not shown safe in {policy.patience:g} bake times: {waiting}", "not shown safe"
+    return Decision.HOLD, f"not shown safe yet: {waiting}", ""

@@ -1,0 +1,6 @@
+-- Take or renew a lease. The server's clock alone decides when it ends, so a controller whose clock is wrong cannot keep it.
+-- KEYS: lease; ARGV: owner, milliseconds
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
