@@ -191,8 +191,8 @@ class RolloutState:
     """The persisted state: read by routers at every request, written by the one controller that holds the lease.
 
     `generation` rises by one with every write; `step` is the index into policy.steps; `share`: what routers serve.
-    `pending`: work left after a final decision ("unload", "aliases"), done again until it is done; `paused_by`: the cause
-    of a pause ("registry" and "silence" end by themselves, all others need a person); `paused_at`: its start.
+    `pending`: work left after a final decision ("unload", "aliases"), tried until it is done; `paused_by`: the cause of
+    a pause ("registry" and "silence" end by themselves, all others need a person); `paused_at`: its start.
     """
 
     rollout_id: str

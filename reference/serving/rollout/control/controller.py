@@ -120,12 +120,14 @@ class Controller:
         state, policy = self._loaded()
         if state.phase is not Phase.PAUSED:
             raise RolloutError(f"{self.rollout_id}: is {state.phase}, not paused")
+        self._lease(policy)
         return self._resumed(state, policy, reason)
 
     def abort(self, reason: str) -> RolloutState:
         """End without a verdict on the candidate; users go back to the baseline."""
         state, policy = self._loaded()
         self._refuse_over(state)
+        self._lease(policy)
         return self._end(state, policy, Phase.ABORTED, reason, {"decision": "abort", "by": "hand"})
 
     # -- the loop
@@ -184,7 +186,7 @@ class Controller:
         return Situation(now, self.checks, self._at_step, silent, registry, alias, candidate)
 
     def _monitored(self, state: RolloutState, policy: Policy) -> SequentialMonitor:
-        """The monitor with the whole rollout in it: built from the audit log and the outcomes if this process is new."""
+        """The monitor with the whole rollout in it; a new process builds it from the audit log and the outcomes."""
         if self._monitor is None:
             self._monitor, self._cursor, self._known_step = self._make_monitor(policy, state), "", -1
             self._monitor.shares_from(share_history(self.store.audit(self.rollout_id)))
