@@ -2,7 +2,8 @@
 
 Order of every change: the state first (routers follow it at once), then aliases and the engine, then a note that these
 are done. Whatever a crash leaves undone stands in `state.pending` and is done by whoever holds the lease next; each
-such step may be repeated. The previous version stays loaded until the rollout is finished, so the way back is one write.
+such step may be repeated. The previous version stays loaded until the rollout is finished, so the way back is one
+write.
 """
 
 from __future__ import annotations

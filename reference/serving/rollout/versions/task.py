@@ -21,7 +21,8 @@ _TEMPLATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "refund": (
         ("I want my money back for the {x}", "please refund the {x}", "how do I return the {x} and get paid back",
          "the {x} was broken, I need a refund", "send me the money for the {x} I returned"),
-        ("give me back what I paid for the {x}", "I sent the {x} back, where is my money", "refund for a faulty {x} please",
+        ("give me back what I paid for the {x}", "I sent the {x} back, where is my money",
+         "refund for a faulty {x} please",
          "can I get reimbursed for the {x}"),
     ),
     "delivery": (
