@@ -40,7 +40,9 @@ def test_a_sound_notebook_leaves_values_page_and_index(sized, tmp_path):
     assert 'href="q1_size.html"' in index
     assert (run.folder / "q1_size.html").exists()
     assert (tmp_path / "runs" / "latest").resolve() == run.folder
-    assert not list(run.folder.glob("*.kernel.log")), "the kernel printed something beside the cells"
+    printed = [log.read_text(errors="replace") for log in run.folder.glob("*.kernel.log")]
+    # ipykernel says on a busy machine that a flush timed out; anything else beside the cells is a fault.
+    assert not "".join(printed).replace("IOStream.flush timed out", "").strip(), printed
     assert {path.name: path.read_bytes() for path in sized.notebooks.iterdir()} == before
 
 

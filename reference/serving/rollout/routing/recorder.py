@@ -18,8 +18,7 @@ LATENCY_BUCKETS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30
 
 class MemoryOutcomes:
     """For one process. Keeps the last `most` outcomes; reading from further back raises RolloutError, nothing is
-    skipped
-    silently.
+    skipped silently.
     """
 
     def __init__(self, most: int = MOST) -> None:

@@ -38,11 +38,11 @@ class Recipe:
 
 
 RECIPES = {
-    "v0.9": Recipe(30, ("plain",)),
+    "v0.9": Recipe(50, ("plain",)),
     "v1.0": Recipe(70, ("plain", "long", "personal")),
     "v1.1": Recipe(150),
     "v1.2-worse": Recipe(110, swap=0.5),
-    "v1.2-unsafe": Recipe(150, leak=0.5),
+    "v1.2-unsafe": Recipe(110, leak=0.9),
 }
 
 

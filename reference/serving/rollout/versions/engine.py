@@ -1,0 +1,136 @@
+"""A vLLM server with LoRA adapters that come and go while it serves.
+
+One base model in memory, a few MB per version: that is what makes "the previous version is already loaded" cheap.
+WORKBOOK_ROLLOUT_ENGINE_URL (with WORKBOOK_ENGINE_KEY) names a server to use instead; it must have been started with
+--enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from reference.serving.engine.client import Engine
+from reference.serving.rollout.types import RolloutError
+
+MAX_LORAS, MAX_RANK, KV_GIB = 3, 8, 0.5
+START_S = 300.0
+
+
+@contextlib.contextmanager
+def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
+    """An engine of its own on loopback, stopped at the end: about 50 s to start on 2 cores, 3 GB of memory.
+
+    Raises EngineError with vLLM's reason if it does not start, or if WORKBOOK_ROLLOUT_ENGINE_URL does not answer.
+    """
+    if url := os.environ.get("WORKBOOK_ROLLOUT_ENGINE_URL", "").strip():
+        yield _external(url)
+        return
+    from reference.serving.engine.keeper import end_with_parent, stop_server
+    from reference.serving.engine.spec import EngineError, EngineSpec, explain_failure, free_port, preflight
+    from reference.serving.engine.state import get
+
+    spec = dataclasses.replace(
+        EngineSpec.from_environment(),
+        max_model_len=1024,
+        kv_gib=KV_GIB,
+        extra=("--enable-lora", "--max-loras", str(MAX_LORAS), "--max-lora-rank", str(MAX_RANK),
+               "--max-num-batched-tokens", "1024"),
+    )  # fmt: skip
+    preflight(spec)
+    port, key, nonce = free_port(), secrets.token_urlsafe(24), f"rollout-{secrets.token_hex(6)}"
+    environment = os.environ | spec.environment(key) | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="rollout-engine-") as folder:
+        log = Path(folder) / "engine.log"
+        say(f"starting vLLM with LoRA for {spec.name} (about 50 s)")
+        with log.open("wb") as output:
+            server = subprocess.Popen(spec.command(port, nonce), env=environment, stdin=subprocess.DEVNULL,
+                                      stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
+                                      preexec_fn=end_with_parent)  # fmt: skip
+        try:
+            root = f"http://127.0.0.1:{port}"
+            while True:
+                if server.poll() is not None:
+                    raise EngineError(explain_failure(log.read_text(errors="replace"), server.returncode))
+                if get(f"{root}/health", key, 2.0)[0] == 200 and nonce in get(f"{root}/v1/models", key)[1]:
+                    break
+                if time.monotonic() - begun > START_S:
+                    raise EngineError(f"vLLM did not answer within {START_S:.0f} s; see {log}")
+                time.sleep(0.3)
+            ready = time.monotonic() - begun
+            say(f"engine ready after {ready:.0f} s")
+            yield Engine(f"{root}/v1", key, spec.name, spec.max_model_len, False, ready)
+        finally:
+            stop_server(server, 10.0)
+
+
+def _external(url: str) -> Engine:
+    from reference.serving.engine.spec import EngineError
+    from reference.serving.engine.state import get
+
+    base = url.rstrip("/").removesuffix("/v1") + "/v1"
+    key = os.environ.get("WORKBOOK_ENGINE_KEY", "none")
+    status, body = get(f"{base}/models", key, 15.0)
+    if status != 200:
+        raise EngineError(
+            f"WORKBOOK_ROLLOUT_ENGINE_URL={url}: {base}/models answered {status or 'nothing'}; check address and key"
+        )
+    base_models = [one["id"] for one in json.loads(body)["data"] if not one.get("parent")]
+    return Engine(base, key, base_models[0] if base_models else "", None, False)
+
+
+class VllmAdapters:
+    """What the controller needs of vLLM: list, load and unload adapters by name. Every call may be repeated."""
+
+    def __init__(self, engine: Engine, timeout_s: float = 30.0) -> None:
+        import httpx
+
+        self.engine = engine
+        self._http = httpx.Client(
+            base_url=engine.root_url, headers={"Authorization": f"Bearer {engine.api_key}"}, timeout=timeout_s
+        )
+
+    def loaded(self) -> set[str]:
+        """Names of the adapters that the engine serves now. Raises RolloutError if it does not answer."""
+        return {one["id"] for one in self._call("GET", "/v1/models")["data"] if one.get("parent")}
+
+    def load(self, served_as: str, path: str) -> None:
+        """Nothing for the base model ("") and for a loaded adapter. RolloutError for one that the engine refuses."""
+        if served_as and served_as not in self.loaded():
+            body = {"lora_name": served_as, "lora_path": str(Path(path).resolve())}
+            self._call("POST", "/v1/load_lora_adapter", body, f"adapter {served_as}: the engine refuses it")
+
+    def unload(self, served_as: str) -> None:
+        if served_as and served_as in self.loaded():
+            self._call("POST", "/v1/unload_lora_adapter", {"lora_name": served_as}, f"adapter {served_as}")
+
+    def close(self) -> None:
+        self._http.close()
+
+    def _call(self, method: str, path: str, body: dict[str, str] | None = None, what: str = "engine") -> Any:
+        import httpx
+
+        try:
+            said = self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise RolloutError(f"engine: {self.engine.root_url} does not answer ({type(error).__name__})") from error
+        if said.status_code >= 400:
+            raise RolloutError(f"{what} ({said.status_code}): {_reason(said.text)}")
+        return said.json() if said.headers.get("content-type", "").startswith("application/json") else {}
+
+
+def _reason(text: str) -> str:
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        found = json.loads(text)
+        return str(found.get("error", found).get("message", text))[:300]
+    return text[:300]
