@@ -1,4 +1,4 @@
-"""Accuracy, regression against production, unsafe answers: each with its interval, and silent where that is too wide."""
+"""Accuracy, regression against production, unsafe answers: each with its interval; undecided where that is too wide."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask one version every case: what the gates judge. Answers stay whole, so that what follows the intent is judged too."""
+"""Ask one version every case: what the gates judge. Answers stay whole: what follows an intent is judged too."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def shipped(version: str, folder: Path = FOLDER) -> ModelVersion:
 
 
 def from_folder(path: Path, version: str, name: str = ROUTER_MODEL) -> ModelVersion:
-    """A version of one's own: any folder with adapter_model.safetensors. Raises RolloutError if the weights are missing.
+    """A version of one's own: any folder with adapter_model.safetensors. Raises RolloutError without the weights.
 
     The digest is taken now; what the artefact gate says of the folder is another matter.
     """
