@@ -63,6 +63,20 @@ class StateStore(Protocol):
 
     def acquire(self, rollout_id: str, owner: str, seconds: float) -> bool: ...
 
+    def take_over(self, rollout_id: str, owner: str, seconds: float) -> None:
+        """The lease, whoever holds it: for commands by hand. The former holder's next write is refused."""
+        ...
+
+    def release(self, rollout_id: str, owner: str) -> None: ...
+
+    def now(self) -> float:
+        """Seconds since the epoch by one clock for all controllers."""
+        ...
+
+    def head(self, rollout_id: str) -> str:
+        """Hash of the last audit entry, kept beside the log, "" without one."""
+        ...
+
     def audit(self, rollout_id: str) -> list[dict[str, Any]]: ...
 
 

@@ -130,6 +130,7 @@ class Policy:
         alpha: chance that a harmless release is rolled back, over the whole rollout and every check and look.
         silence_s: with no outcome of an arm for so long, the rollout pauses (never promotes).
         lease_s: how long a controller owns the rollout without renewing.
+        drain_s: a version that lost stays loaded so long, for requests under way and routers that read the state late.
     """
 
     steps: tuple[float, ...] = (0.05, 0.25, 0.50, 1.0)
@@ -146,6 +147,7 @@ class Policy:
     alpha: float = 0.05
     silence_s: float = 600.0
     lease_s: float = 30.0
+    drain_s: float = 5.0
 
     def __post_init__(self) -> None:
         """Raise RolloutError naming the field: shares that do not rise to 1, times below 0, levels outside (0, 1)."""
@@ -171,6 +173,8 @@ class Policy:
         for name in ("error_increase_limit", "feedback_drop_limit", "business_drop_limit"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise RolloutError(f"{name}: must be at least 0 and below 1, got {getattr(self, name)}")
+        if not self.drain_s >= 0:
+            raise RolloutError(f"drain_s: must be at least 0 s, got {self.drain_s}")
         for name in ("silence_s", "lease_s"):
             if not getattr(self, name) > 0:
                 raise RolloutError(f"{name}: must be above 0 s, got {getattr(self, name)}")
@@ -191,8 +195,9 @@ class RolloutState:
     """The persisted state: read by routers at every request, written by the one controller that holds the lease.
 
     `generation` rises by one with every write; `step` is the index into policy.steps; `share`: what routers serve.
-    `pending`: work left after a final decision ("unload", "aliases"), tried until it is done; `paused_by`: the cause of
-    a pause ("registry" and "silence" end by themselves, all others need a person); `paused_at`: its start.
+    `pending`: work that follows from the state ("canary", "aliases", "back", "unload"), tried until it is done;
+    `paused_by`: the cause of a pause (those of control.decide.PASSING end by themselves, all others need a person);
+    `paused_at`: its start.
     """
 
     rollout_id: str

@@ -138,3 +138,25 @@ def test_a_killed_controllers_lease_ends_and_the_next_goes_on(server, store):
     store.save(generation(state, state.generation + 1, reason="taken over"), policy, "heir", {})
     assert verify(store.audit("r1")) == ""
     assert len(store.audit("r1")) == written + 1
+
+
+def test_a_lease_is_given_up_only_by_its_owner_and_taken_over_by_hand(store):
+    store.acquire("r1", "one", 10)
+    store.release("r1", "two")
+    assert not store.acquire("r1", "two", 10)
+    store.take_over("r1", "two", 10)
+    with pytest.raises(LeaseLostError, match="does not hold"):
+        store.save(STATE, POLICY, "one", {})
+    store.save(STATE, POLICY, "two", {})
+    store.release("r1", "two")
+    assert store.acquire("r1", "one", 10)
+
+
+def test_the_store_has_its_own_clock_and_keeps_the_head_of_the_log(store):
+    assert abs(store.now() - time.time()) < 5
+    assert store.head("r1") == ""
+    store.acquire("r1", "one", 10)
+    store.save(STATE, POLICY, "one", {})
+    assert store.head("r1") == store.audit("r1")[-1]["hash"]
+    store.redis.rpop("rollout:audit:r1")
+    assert "missing" in verify(store.audit("r1"), store.head("r1"))

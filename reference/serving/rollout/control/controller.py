@@ -11,27 +11,29 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from reference.serving.rollout.control.decide import PASSING, Situation, decide
+from reference.serving.rollout.control.store import LeaseLostError
+from reference.serving.rollout.control.surroundings import PRODUCTION, Surroundings
 from reference.serving.rollout.interfaces import Engine, OutcomeSource, Registry, StateStore
+from reference.serving.rollout.registry.base import RegistryDownError
 from reference.serving.rollout.statistics.monitor import SequentialMonitor
+from reference.serving.rollout.statistics.windows import check_outcome
 from reference.serving.rollout.types import (
     BASELINE,
     CANDIDATE,
     CheckResult,
     Decision,
     ModelVersion,
+    Outcome,
     Phase,
     Policy,
     RolloutError,
     RolloutState,
 )
-
-PRODUCTION, CANARY, ROLLBACK = "production", "canary", "rollback"
 
 
 def share_history(audit: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
@@ -46,10 +48,11 @@ def share_history(audit: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
 
 class Controller:
     """Runs one rollout. `store`, `source`, `registry`, `engine`: see interfaces; all calls are made from `tick` and the
-    commands, in the caller's thread. `make_monitor(policy, state)` builds the statistics anew, also after a crash.
+    commands, in the caller's thread. `clock`: the store's, so that all controllers share one.
+    `make_monitor(policy, state)` builds the statistics anew, also after a crash.
 
     Raises RolloutError from the commands for a state that forbids them; `tick` never raises for a missing dependency of
-    the rollout (it pauses), only LeaseLostError and errors of the state store itself.
+    the rollout (it pauses), only errors of the state store itself.
     """
 
     def __init__(
@@ -60,33 +63,41 @@ class Controller:
         registry: Registry,
         engine: Engine,
         *,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         owner: str = "",
         make_monitor: Callable[[Policy, RolloutState], SequentialMonitor] | None = None,
         check_artefact: Callable[[ModelVersion], None] | None = None,
     ) -> None:
         self.rollout_id, self.store, self.source = rollout_id, store, source
-        self.registry, self.engine, self.clock = registry, engine, clock
+        self.registry, self.around, self.clock = registry, Surroundings(registry, engine), clock or store.now
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._make_monitor = make_monitor or (lambda policy, state: SequentialMonitor(policy, state))
         self._check_artefact = check_artefact
         self._monitor: SequentialMonitor | None = None
         self._cursor, self._known_step, self._at_step = "", -1, 0
         self._last_note = ("", "")
+        self._holds = False
+        self.rejected = 0  # outcomes with impossible fields
         self.checks: tuple[CheckResult, ...] = ()
         self.reason = ""
 
     # -- commands
 
     def start(self, model: str, candidate: str, policy: Policy) -> RolloutState:
-        """Begin: load the candidate, point the alias canary at it, serve the first share. Safe to call again.
+        """Begin: load the candidate, serve the first share, point the alias canary at it. Safe to call again.
 
-        Raises RolloutError if there is no production version, the candidate is production already, unknown or corrupt,
-        or another rollout of the model runs; nothing is served by the candidate then.
+        Raises RolloutError if there is no production version, the candidate is production already or unknown, another
+        rollout of the model runs, or this one was of another candidate. A candidate that is corrupt or that the engine
+        refuses also leaves an aborted rollout in the audit log. Nothing is served by the candidate in any of these.
         """
-        self._lease(policy)
-        found = self.store.load(self.rollout_id)
-        if found:
+        if not self.store.acquire(self.rollout_id, self.owner, policy.lease_s):
+            raise RolloutError(f"{self.rollout_id}: another controller is running it")
+        self._holds = True
+        if found := self.store.load(self.rollout_id):
+            if (found[0].model, found[0].candidate) != (model, candidate):
+                raise RolloutError(
+                    f"{self.rollout_id}: was a rollout of {found[0].model} {found[0].candidate}; take another id"
+                )
             return found[0]
         baseline = self.registry.alias(model, PRODUCTION)
         if baseline is None:
@@ -96,56 +107,93 @@ class Controller:
         running = self.store.active(model)
         if running and not running.over:
             raise RolloutError(f"{model}: rollout {running.rollout_id} is still running; finish or abort it first")
-        version, previous = self.registry.get(model, candidate), self.registry.get(model, baseline)
-        if self._check_artefact:
-            self._check_artefact(version)
-        for one in (previous, version):
-            self.engine.load(one.served_as, one.path)
-        self.registry.set_alias(model, CANARY, candidate)
+        if candidate not in {one.version for one in self.registry.versions(model)}:
+            raise RolloutError(f"candidate: {model} {candidate!r} is not registered")
         state = RolloutState(
-            self.rollout_id, model, baseline, candidate, Phase.RUNNING, 0, policy.steps[0], self.clock(), 1, "started"
-        )
+            self.rollout_id, model, baseline, candidate, Phase.RUNNING, 0, policy.steps[0], self.clock(), 1, "started",
+            pending="canary",
+        )  # fmt: skip
+        try:
+            if self._check_artefact:
+                self._check_artefact(self.around.version(model, candidate))
+            self.around.load_both(state)
+        except RegistryDownError:
+            raise
+        except RolloutError as error:
+            refused = dataclasses.replace(state, phase=Phase.ABORTED, share=0.0, reason=str(error), pending="")
+            self._save(refused, policy, {"decision": "refuse", "reason": str(error)})
+            raise
         self._save(state, policy, {"decision": "start"})
-        return state
+        return self._follow_up(state, policy)
 
     def roll_back(self, reason: str) -> RolloutState:
-        """By hand: everybody back to the baseline, now. Raises RolloutError if the rollout is over."""
-        return self._by_hand(Decision.ROLL_BACK, reason)
+        """By hand, now, whoever holds the lease: everybody back to the baseline. RolloutError if it is over."""
+        return self._by_hand(
+            lambda state, policy: self._end(
+                state, policy, Phase.ROLLED_BACK, reason, _by_hand(Decision.ROLL_BACK, reason)
+            )
+        )
 
     def pause(self, reason: str) -> RolloutState:
         """Nothing moves until `resume`; harm still rolls back."""
-        return self._by_hand(Decision.PAUSE, reason)
+        return self._by_hand(
+            lambda state, policy: self._pause(state, policy, reason, "person", _by_hand(Decision.PAUSE, reason))
+        )
 
     def resume(self, reason: str) -> RolloutState:
         """Go on after a pause; the pause does not count as bake time. Raises RolloutError if nothing is paused."""
-        state, policy = self._loaded()
-        if state.phase is not Phase.PAUSED:
-            raise RolloutError(f"{self.rollout_id}: is {state.phase}, not paused")
-        self._lease(policy)
-        return self._resumed(state, policy, reason)
+
+        def run(state: RolloutState, policy: Policy) -> RolloutState:
+            if state.phase is not Phase.PAUSED:
+                raise RolloutError(f"{self.rollout_id}: is {state.phase}, not paused")
+            return self._resumed(state, policy, reason, "hand")
+
+        return self._by_hand(run)
+
+    def promote(self, reason: str) -> RolloutState:
+        """By hand to the next share, or to the end: what a person may decide where the statistics cannot."""
+
+        def run(state: RolloutState, policy: Policy) -> RolloutState:
+            if state.step + 1 == len(policy.steps):
+                return self._end(state, policy, Phase.FINISHED, reason, _by_hand(Decision.FINISH, reason))
+            return self._promote(state, policy, reason, _by_hand(Decision.PROMOTE, reason))
+
+        return self._by_hand(run)
 
     def abort(self, reason: str) -> RolloutState:
         """End without a verdict on the candidate; users go back to the baseline."""
-        state, policy = self._loaded()
-        self._refuse_over(state)
-        self._lease(policy)
-        return self._end(state, policy, Phase.ABORTED, reason, {"decision": "abort", "by": "hand"})
+        return self._by_hand(
+            lambda state, policy: self._end(
+                state, policy, Phase.ABORTED, reason, {"decision": "abort", "reason": reason, "by": "hand"}
+            )
+        )
+
+    def release(self) -> None:
+        """Give the lease up, so that another controller need not wait for its end."""
+        self.store.release(self.rollout_id, self.owner)
+        self._holds = False
 
     # -- the loop
 
     def tick(self) -> Decision:
         """One look. HOLD also where another controller holds the lease; `reason` says why, `checks` what was seen."""
-        found = self.store.load(self.rollout_id)
-        if found is None:
-            raise RolloutError(f"{self.rollout_id}: no such rollout; start it first")
-        state, policy = found
-        if not self.store.acquire(self.rollout_id, self.owner, policy.lease_s):
+        _, policy = self._loaded()
+        self._holds = self.store.acquire(self.rollout_id, self.owner, policy.lease_s)
+        if not self._holds:
             self._monitor, self.reason = None, "another controller holds the lease"
             return Decision.HOLD
-        state, policy = self._loaded()  # again: the last holder may have written since
+        try:
+            return self._tick(*self._loaded())  # again: the last holder may have written since
+        except LeaseLostError as error:
+            # Somebody took the lease over, by hand or after a long halt of this process: nothing was written.
+            self._monitor, self._holds, self.reason = None, False, str(error)
+            return Decision.HOLD
+
+    def _tick(self, state: RolloutState, policy: Policy) -> Decision:
+        if state.pending:
+            state = self._follow_up(state, policy)
         if state.over:
-            self._finish_pending(state, policy)
-            self.reason = state.reason
+            self.reason = self.reason if state.pending else state.reason
             return Decision.HOLD
         seen = self._look(state, policy)
         decision, reason, cause = decide(state, policy, seen)
@@ -154,18 +202,22 @@ class Controller:
             "decision": decision.value,
             "reason": reason,
             "requests at step": seen.candidate_requests,
+            "outcomes rejected": self.rejected,
             "checks": [dataclasses.asdict(one) for one in self.checks],
         }
+        passed = state.phase is Phase.PAUSED and state.paused_by in PASSING
         if decision is Decision.ROLL_BACK:
             self._end(state, policy, Phase.ROLLED_BACK, reason, evidence)
+        elif decision is Decision.PAUSE:
+            self._pause(state, policy, reason, cause, evidence)
+        elif passed:
+            # Only resumed: the pause was no bake time, so this look may not promote. The next one starts from here.
+            decision = Decision.HOLD
+            self._resumed(state, policy, f"{state.paused_by} is back", "controller")
         elif decision is Decision.FINISH:
             self._end(state, policy, Phase.FINISHED, reason, evidence)
         elif decision is Decision.PROMOTE:
             self._promote(state, policy, reason, evidence)
-        elif decision is Decision.PAUSE:
-            self._pause(state, policy, reason, cause, evidence)
-        elif state.phase is Phase.PAUSED and state.paused_by in PASSING:
-            self._resumed(state, policy, f"{state.paused_by} is back")
         elif (decision.value, reason) != self._last_note:
             self._save(self._next(state, reason=reason), policy, evidence)
         self._last_note = (decision.value, reason)
@@ -176,114 +228,107 @@ class Controller:
     def _look(self, state: RolloutState, policy: Policy) -> Situation:
         now = self.clock()
         monitor = self._monitored(state, policy)
-        outcomes, self._cursor = self.source.read(self.rollout_id, self._cursor)
+        source_problem = ""
+        try:
+            read, self._cursor = self.source.read(self.rollout_id, self._cursor)
+        except Exception as error:
+            read, source_problem = (), f"the outcomes cannot be read: {error}"
+        outcomes = [fit for one in read if (fit := self._fit(one, now))]
         monitor.add(outcomes)
         self._at_step += sum(one.arm == CANDIDATE and one.at >= state.step_started_at for one in outcomes)
         self.checks = monitor.look(now)
         arms = (CANDIDATE,) if state.share >= 1.0 else (CANDIDATE, BASELINE)
         since = {arm: max(monitor.last_at.get(arm, 0.0), state.step_started_at) for arm in arms}
         silent = " and ".join(arm for arm, at in since.items() if now - at > policy.silence_s)
-        registry, alias, candidate = self._dependencies(state)
-        return Situation(now, self.checks, self._at_step, silent, registry, alias, candidate)
+        around = self.around.problems(state)
+        return Situation(
+            now, self.checks, self._at_step, silent, around.registry, around.alias, around.candidate, source_problem,
+            around.engine,
+        )  # fmt: skip
+
+    def _fit(self, outcome: Outcome, now: float) -> Outcome | None:
+        """The outcome as the monitor may have it: impossible ones are counted and left out; one from the future is
+        dated now, else a single wrong clock would hide silence for as long as it is ahead.
+        """
+        try:
+            check_outcome(outcome)
+        except RolloutError:
+            self.rejected += 1
+            return None
+        return outcome if outcome.at <= now else dataclasses.replace(outcome, at=now)
 
     def _monitored(self, state: RolloutState, policy: Policy) -> SequentialMonitor:
         """The monitor with the whole rollout in it; a new process builds it from the audit log and the outcomes."""
         if self._monitor is None:
             self._monitor, self._cursor, self._known_step = self._make_monitor(policy, state), "", -1
             self._monitor.shares_from(share_history(self.store.audit(self.rollout_id)))
-            self._known_step, self._at_step = state.step, 0
+            self._known_step, self._at_step, self.rejected = state.step, 0, 0
         elif state.step != self._known_step:
             self._monitor.share_changed(state.step_started_at, state.share)
             self._known_step, self._at_step = state.step, 0
         return self._monitor
 
-    def _dependencies(self, state: RolloutState) -> tuple[str, str, str]:
-        """(registry problem, alias problem, candidate problem), "" each where nothing is wrong."""
-        try:
-            production = self.registry.alias(state.model, PRODUCTION)
-            canary = self.registry.alias(state.model, CANARY)
-            known = {one.version for one in self.registry.versions(state.model)}
-        except Exception as error:  # a registry has many ways of being down; none of them may stop serving
-            return f"the registry does not answer: {error}", "", ""
-        if state.candidate not in known:
-            return "", "", f"version {state.candidate} was deleted while in use"
-        if production != state.baseline:
-            return "", f"alias {PRODUCTION} was moved from {state.baseline} to {production} by hand", ""
-        if canary != state.candidate:
-            return "", f"alias {CANARY} was moved from {state.candidate} to {canary} by hand", ""
-        return "", "", ""
-
     # -- changes of state
 
-    def _promote(self, state: RolloutState, policy: Policy, reason: str, evidence: dict[str, Any]) -> None:
+    def _promote(self, state: RolloutState, policy: Policy, reason: str, evidence: dict[str, Any]) -> RolloutState:
         step = state.step + 1
-        self._save(
+        return self._save(
             self._next(
                 state, phase=Phase.RUNNING, step=step, share=policy.steps[step], step_started_at=self.clock(),
                 reason=reason, paused_by="", paused_at=0.0,
             ), policy, evidence,
         )  # fmt: skip
 
-    def _pause(self, state: RolloutState, policy: Policy, reason: str, cause: str, evidence: dict[str, Any]) -> None:
+    def _pause(
+        self, state: RolloutState, policy: Policy, reason: str, cause: str, evidence: dict[str, Any]
+    ) -> RolloutState:
         if state.phase is Phase.PAUSED and state.paused_by == cause:
-            return
+            return state
         at = state.paused_at if state.phase is Phase.PAUSED else self.clock()
-        self._save(
+        return self._save(
             self._next(state, phase=Phase.PAUSED, paused_by=cause, paused_at=at, reason=reason), policy, evidence
         )
 
-    def _resumed(self, state: RolloutState, policy: Policy, reason: str) -> RolloutState:
+    def _resumed(self, state: RolloutState, policy: Policy, reason: str, by: str) -> RolloutState:
         idle = max(0.0, self.clock() - state.paused_at)
         resumed = self._next(
             state, phase=Phase.RUNNING, paused_by="", paused_at=0.0, reason=reason,
             step_started_at=state.step_started_at + idle,
         )  # fmt: skip
-        self._save(resumed, policy, {"decision": "resume", "reason": reason, "paused_s": idle})
-        return resumed
+        return self._save(resumed, policy, {"decision": "resume", "reason": reason, "paused_s": idle, "by": by})
 
     def _end(
         self, state: RolloutState, policy: Policy, phase: Phase, reason: str, evidence: dict[str, Any]
     ) -> RolloutState:
         won = phase is Phase.FINISHED
         ended = self._next(
-            state, phase=phase, share=1.0 if won else 0.0, reason=reason, paused_by="", paused_at=0.0,
-            pending="aliases" if won else "unload",
+            state, phase=phase, share=1.0 if won else 0.0, step_started_at=self.clock(), reason=reason, paused_by="",
+            paused_at=0.0, pending="aliases" if won else "back",
         )  # fmt: skip
-        self._save(ended, policy, evidence)
-        self._finish_pending(ended, policy)
-        return ended
+        return self._follow_up(self._save(ended, policy, evidence), policy)
 
-    def _finish_pending(self, state: RolloutState, policy: Policy) -> None:
-        """Do what a final decision leaves to do; a dependency that is down leaves it pending for the next look."""
-        if not state.pending:
-            return
-        try:
-            if state.pending == "aliases":
-                self.registry.set_alias(state.model, ROLLBACK, state.baseline)
-                self.registry.set_alias(state.model, PRODUCTION, state.candidate)
-            else:
-                self.registry.set_alias(state.model, CANARY, state.baseline)
-                candidate = self.registry.get(state.model, state.candidate)
-                if candidate.served_as in self.engine.loaded():
-                    self.engine.unload(candidate.served_as)
-        except Exception as error:
-            self.reason = f"{state.pending} still to do: {error}"
-            return
-        self._save(self._next(state, pending=""), policy, {"decision": "done", "what": state.pending})
+    def _follow_up(self, state: RolloutState, policy: Policy) -> RolloutState:
+        """Do what the state leaves to do; a dependency that is down leaves it pending for the next look."""
+        while state.pending:
+            try:
+                left = self.around.follow_up(state, policy, self.clock())
+            except Exception as error:
+                self.reason = f"{state.pending} still to do: {error}"
+                return state
+            if left == state.pending:
+                self.reason = f"{left} still to do: after {policy.drain_s:g} s"
+                return state
+            state = self._save(self._next(state, pending=left), policy, {"decision": "done", "what": state.pending})
+        return state
 
     def _next(self, state: RolloutState, **changes: Any) -> RolloutState:
         return dataclasses.replace(state, generation=state.generation + 1, **changes)
 
-    def _save(self, state: RolloutState, policy: Policy, evidence: dict[str, Any]) -> None:
+    def _save(self, state: RolloutState, policy: Policy, evidence: dict[str, Any]) -> RolloutState:
         self.store.save(state, policy, self.owner, evidence)
+        return state
 
     # -- helpers of the commands
-
-    def _lease(self, policy: Policy) -> None:
-        if not self.store.acquire(self.rollout_id, self.owner, policy.lease_s):
-            raise RolloutError(
-                f"{self.rollout_id}: another controller holds the lease; try again in {policy.lease_s:g} s"
-            )
 
     def _loaded(self) -> tuple[RolloutState, Policy]:
         found = self.store.load(self.rollout_id)
@@ -291,16 +336,22 @@ class Controller:
             raise RolloutError(f"{self.rollout_id}: no such rollout; start it first")
         return found
 
-    def _refuse_over(self, state: RolloutState) -> None:
+    def _refuse_over(self) -> tuple[RolloutState, Policy]:
+        state, policy = self._loaded()
         if state.over:
             raise RolloutError(f"{self.rollout_id}: is over ({state.phase}); start another rollout")
+        return state, policy
 
-    def _by_hand(self, decision: Decision, reason: str) -> RolloutState:
-        state, policy = self._loaded()
-        self._refuse_over(state)
-        self._lease(policy)
-        evidence = {"decision": decision.value, "reason": reason, "by": "hand"}
-        if decision is Decision.ROLL_BACK:
-            return self._end(state, policy, Phase.ROLLED_BACK, reason, evidence)
-        self._pause(state, policy, reason, "person", evidence)
-        return self._loaded()[0]
+    def _by_hand(self, run: Callable[[RolloutState, Policy], RolloutState]) -> RolloutState:
+        """A person does not wait for a lease: it is taken over, and given back where this one is not the loop."""
+        policy = self._refuse_over()[1]
+        self.store.take_over(self.rollout_id, self.owner, policy.lease_s)
+        try:
+            return run(*self._refuse_over())
+        finally:
+            if not self._holds:
+                self.release()
+
+
+def _by_hand(decision: Decision, reason: str) -> dict[str, Any]:
+    return {"decision": decision.value, "reason": reason, "by": "hand"}

@@ -9,7 +9,7 @@ from reference.serving.rollout.statistics.verdict import verdict
 from reference.serving.rollout.types import CheckResult, Decision, Phase, Policy, RolloutState
 
 # Causes of a pause that end by themselves once they are gone; all others wait for a person.
-PASSING = ("registry", "silence")
+PASSING = ("registry", "silence", "outcomes", "engine")
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,7 @@ class Situation:
         silent: the arms that had no outcome for policy.silence_s, "" if none.
         registry_problem, alias_problem, candidate_problem: what is wrong, "" if nothing is: the registry does not
             answer; an alias was moved by hand; the candidate is gone or corrupt.
+        source_problem, engine_problem: the outcomes cannot be read; the engine does not answer or lost the baseline.
     """
 
     now: float
@@ -30,6 +31,8 @@ class Situation:
     registry_problem: str = ""
     alias_problem: str = ""
     candidate_problem: str = ""
+    source_problem: str = ""
+    engine_problem: str = ""
 
 
 def decide(state: RolloutState, policy: Policy, seen: Situation) -> tuple[Decision, str, str]:
@@ -44,16 +47,21 @@ def decide(state: RolloutState, policy: Policy, seen: Situation) -> tuple[Decisi
         return Decision.ROLL_BACK, "harm shown by: " + ", ".join(said.harm), ""
     if seen.candidate_problem:
         return Decision.ROLL_BACK, seen.candidate_problem, ""
-    for cause, problem in (("registry", seen.registry_problem), ("alias", seen.alias_problem)):
+    if state.phase is Phase.PAUSED and state.paused_by not in PASSING:
+        return Decision.HOLD, f"paused ({state.paused_by}): waits for a person", ""
+    for cause, problem in (
+        ("registry", seen.registry_problem),
+        ("outcomes", seen.source_problem),
+        ("engine", seen.engine_problem),
+        ("alias", seen.alias_problem),
+    ):
         if problem:
             return Decision.PAUSE, problem, cause
     if said.mismatch:
         return Decision.PAUSE, "users do not reach the candidate at the share that is set", "sample ratio"
-    if state.phase is Phase.PAUSED and state.paused_by not in PASSING:
-        return Decision.HOLD, f"paused ({state.paused_by}): waits for a person", ""
     age = seen.now - state.step_started_at
     if age < 0:
-        return Decision.HOLD, f"the clock is {-age:.0f} s behind the start of the step", ""
+        return Decision.HOLD, "the clock is behind the start of the step", ""
     if seen.silent:
         return Decision.PAUSE, f"no outcome of {seen.silent} for {policy.silence_s:g} s", "silence"
     bake = policy.bake_s[state.step]
@@ -61,7 +69,7 @@ def decide(state: RolloutState, policy: Policy, seen: Situation) -> tuple[Decisi
         return Decision.HOLD, f"bakes for {bake:g} s", ""
     if seen.candidate_requests < policy.least_requests:
         return Decision.HOLD, f"fewer than {policy.least_requests} requests at this step", ""
-    if state.step + 1 == len(policy.steps):
+    if state.step + 1 == len(policy.steps) and said.safe:
         return Decision.FINISH, "the last step is baked", ""
     if said.safe:
         return Decision.PROMOTE, "shown safe: latency and errors lie below their limits", ""

@@ -31,6 +31,7 @@ class RedisStateStore:
         self.redis, self.prefix = redis, prefix
         self._save = redis.register_script((_HERE / "state_save.lua").read_text(encoding="utf-8"))
         self._take = redis.register_script((_HERE / "lease_take.lua").read_text(encoding="utf-8"))
+        self._release = redis.register_script((_HERE / "lease_release.lua").read_text(encoding="utf-8"))
 
     def _key(self, kind: str, name: str) -> str:
         return f"{self.prefix}:{kind}:{name}"
@@ -52,21 +53,29 @@ class RedisStateStore:
 
     def release(self, rollout_id: str, owner: str) -> None:
         """Give the lease up if `owner` holds it, so that the next controller need not wait for its end."""
-        key = self._key("lease", rollout_id)
-        held = self.redis.get(key)
-        if held is not None and _text(held) == owner:
-            self.redis.delete(key)
+        self._release(keys=[self._key("lease", rollout_id)], args=[owner])
+
+    def take_over(self, rollout_id: str, owner: str, seconds: float) -> None:
+        """The lease, whoever holds it; the former holder's next write is refused."""
+        self.redis.set(self._key("lease", rollout_id), owner, px=max(1, int(seconds * 1000)))
+
+    def now(self) -> float:
+        """The server's clock, seconds since the epoch: the same for every controller, whatever its own says."""
+        seconds, micro = self.redis.time()
+        return float(round(seconds + micro / 1e6, 3))
+
+    def head(self, rollout_id: str) -> str:
+        """Hash of the last audit entry as the state keeps it, "" without one."""
+        found = self.redis.hget(self._key("state", rollout_id), "head")
+        return _text(found) if found else ""
 
     def save(self, state: RolloutState, policy: Policy, owner: str, evidence: dict[str, Any]) -> None:
         """LeaseLostError if `owner` lost the lease or the state moved on; RolloutError if another rollout runs."""
         rollout_id = state.rollout_id
         log = self._key("audit", rollout_id)
         last = self.redis.lindex(log, -1)
-        seconds, micro = self.redis.time()
         # The generation that the script demands makes this entry follow the one just read, or nothing is written.
-        made = entry(
-            state, owner, evidence, json.loads(_text(last))["hash"] if last else FIRST, round(seconds + micro / 1e6, 3)
-        )
+        made = entry(state, owner, evidence, json.loads(_text(last))["hash"] if last else FIRST, self.now())
         said = _text(
             self._save(
                 keys=[
@@ -84,6 +93,7 @@ class RedisStateStore:
                     rollout_id,
                     self._key("state", ""),
                     int(state.over),
+                    made["hash"],
                 ],
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -52,8 +53,19 @@ def entry(state: RolloutState, owner: str, evidence: dict[str, Any], previous: s
         "evidence": evidence,
         "previous": previous,
     }
-    made = json.loads(json.dumps(made, sort_keys=True, default=str))
+    made = json.loads(json.dumps(_finite(made), sort_keys=True, default=str))
     return made | {"hash": digest(made)}
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no infinity and no NaN: they are written as words."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return value
 
 
 def digest(made: dict[str, Any]) -> str:
@@ -61,8 +73,11 @@ def digest(made: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def verify(entries: Sequence[dict[str, Any]]) -> str:
-    """ "" if the log is whole, else what is wrong with it: a changed, missing, added or reordered entry."""
+def verify(entries: Sequence[dict[str, Any]], head: str = "") -> str:
+    """What is wrong with a log, "" if it is whole: a changed, missing, added or reordered entry.
+
+    head: hash of the last entry as kept elsewhere (`StateStore.head`); without it a cut tail cannot be seen.
+    """
     previous, generation = FIRST, 0
     for number, one in enumerate(entries, 1):
         if one.get("hash") != digest(one):
@@ -72,6 +87,8 @@ def verify(entries: Sequence[dict[str, Any]]) -> str:
         if one["state"]["generation"] != generation + 1:
             return f"entry {number} skips from generation {generation} to {one['state']['generation']}"
         previous, generation = one["hash"], one["state"]["generation"]
+    if head and previous != head:
+        return f"entries after number {len(entries)} are missing"
     return ""
 
 
@@ -101,6 +118,17 @@ class MemoryStateStore:
                 return False
             self._leases[rollout_id] = (owner, self.clock() + seconds)
             return True
+
+    def take_over(self, rollout_id: str, owner: str, seconds: float) -> None:
+        with self._lock:
+            self._leases[rollout_id] = (owner, self.clock() + seconds)
+
+    def now(self) -> float:
+        return self.clock()
+
+    def head(self, rollout_id: str) -> str:
+        log = self._audit.get(rollout_id)
+        return str(log[-1]["hash"]) if log else ""
 
     def release(self, rollout_id: str, owner: str) -> None:
         with self._lock:

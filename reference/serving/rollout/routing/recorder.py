@@ -59,6 +59,7 @@ class RedisOutcomes:
 
     def __init__(self, redis: Any, prefix: str = "rollout", most: int = MOST, remember_s: int = 86_400) -> None:
         self.redis, self.prefix, self.most, self.remember_s = redis, prefix, most, remember_s
+        self.rejected = 0  # entries that could not be read
 
     def _stream(self, rollout_id: str) -> str:
         return f"{self.prefix}:outcomes:{rollout_id}"
@@ -75,13 +76,17 @@ class RedisOutcomes:
 
     def read(self, rollout_id: str, after: str) -> tuple[Sequence[Outcome], str]:
         found: list[Outcome] = []
-        cursor = after or "0-0"
-        while batch := self.redis.xrange(self._stream(rollout_id), f"({cursor}" if after or found else "-", count=5000):
+        cursor, begun = after or "0-0", bool(after)
+        while batch := self.redis.xrange(self._stream(rollout_id), f"({cursor}" if begun else "-", count=5000):
+            begun = True
             for entry_id, fields in batch:
                 values = {(k.decode() if isinstance(k, bytes) else k): v for k, v in fields.items()}
-                found.append(Outcome(**json.loads(values["o"])))
+                try:
+                    found.append(Outcome(**json.loads(values["o"])))
+                except (KeyError, TypeError, ValueError):
+                    self.rejected += 1  # written by something else: one bad entry must not stop the rollout
                 cursor = entry_id.decode() if isinstance(entry_id, bytes) else entry_id
-        return found, cursor if found else after
+        return found, cursor if begun else after
 
 
 class VersionMetrics:
