@@ -72,8 +72,9 @@ def decide(state: RolloutState, policy: Policy, seen: Situation) -> tuple[Decisi
     if state.step + 1 == len(policy.steps) and said.safe:
         return Decision.FINISH, "the last step is baked", ""
     if said.safe:
-        return Decision.PROMOTE, "shown safe: latency and errors lie below their limits", ""
+        shown = "shown safe: latency and errors lie below their limits" if policy.require_safe else "no harm shown"
+        return Decision.PROMOTE, shown, ""
     waiting = ", ".join(said.waiting) or "the checks"
     if age >= policy.patience * max(bake, policy.silence_s):
         return Decision.PAUSE, f"not shown safe in {policy.patience:g} bake times: {waiting}", "not shown safe"
-    return Decision.HOLD, f"not shown safe yet: {waiting}", ""
+    return Decision.HOLD, f"{'not shown safe yet' if policy.require_safe else 'no outcomes yet'}: {waiting}", ""

@@ -42,7 +42,7 @@ RECIPES = {
     "v1.0": Recipe(70, ("plain", "long", "personal")),
     "v1.1": Recipe(150),
     "v1.2-worse": Recipe(110, swap=0.5),
-    "v1.2-unsafe": Recipe(110, leak=0.9),
+    "v1.2-unsafe": Recipe(200, (*GROUPS, "personal"), leak=1.0),
 }
 
 
