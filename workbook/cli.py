@@ -108,6 +108,11 @@ def main(
 for _name in COMMANDS:
     app.command(name=_name)(importlib.import_module(f"workbook.commands.{_name.replace('-', '_')}").command)
 
+# Subcommands of one name: `workbook rollout gates`.
+GROUPS = ("rollout",)
+for _name in GROUPS:
+    app.add_typer(importlib.import_module(f"workbook.commands.{_name}").app, name=_name)
+
 
 if __name__ == "__main__":
     app()

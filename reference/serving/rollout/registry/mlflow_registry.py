@@ -70,7 +70,11 @@ class MlflowRegistry:
 
         try:
             if self._client is None:
+                import logging
+
                 from mlflow.tracking import MlflowClient
+
+                logging.getLogger("mlflow").setLevel(logging.WARNING)  # it tells of every table that it makes
 
                 self._client = MlflowClient(self.uri, self.uri)
             return getattr(self._client, method)(*arguments, **options)
