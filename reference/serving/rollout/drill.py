@@ -21,6 +21,7 @@ from reference.serving.rollout.interfaces import Registry, StateStore
 from reference.serving.rollout.routing.client import VersionedClient
 from reference.serving.rollout.routing.recorder import MemoryOutcomes, RedisOutcomes, VersionMetrics
 from reference.serving.rollout.routing.router import Router
+from reference.serving.rollout.statistics.monitor import SequentialMonitor
 from reference.serving.rollout.types import CANDIDATE, Policy, RolloutError, RolloutState
 from reference.serving.rollout.versions.engine import VllmAdapters
 from reference.serving.rollout.versions.predict import ask
@@ -29,8 +30,9 @@ from reference.serving.rollout.versions.task import ROUTER_MODEL, Case, label, t
 # Minutes of traffic, not days: the shares and the order are the real ones, the bake times are not, and so little
 # traffic cannot show that +10 % latency is absent. A step is left once it has baked without harm.
 DRILL_POLICY = Policy(
-    bake_s=(20.0, 15.0, 15.0, 15.0), least_requests=10, require_safe=False, silence_s=20.0, lease_s=10.0, drain_s=3.0
+    bake_s=(40.0, 15.0, 15.0, 10.0), least_requests=15, require_safe=False, silence_s=20.0, lease_s=10.0, drain_s=3.0
 )
+WINDOW_S, GRACE_S, WARM_UP = 2.0, 0.5, 60
 
 
 class UnsafeAnswerError(RuntimeError):
@@ -136,7 +138,17 @@ class Drill:
 
         Raises RolloutError if it cannot be started, or is not over within `longest_s` (it is aborted then).
         """
-        controller = Controller(rollout_id, self.store, self.outcomes, self.registry, self.adapters)
+        controller = Controller(
+            rollout_id,
+            self.store,
+            self.outcomes,
+            self.registry,
+            self.adapters,
+            # Windows of seconds: the drill must see in a minute what a service sees in a day.
+            make_monitor=lambda policy, state: SequentialMonitor(
+                policy, state, window_s=WINDOW_S, grace_s=GRACE_S, warm_up=WARM_UP
+            ),
+        )
         state = controller.start(model, candidate, policy)
         found = {one.version: one.served_as for one in self.registry.versions(model)}
         result = DrillResult(rollout_id, candidate, state, time.time())
