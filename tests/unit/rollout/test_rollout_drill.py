@@ -55,7 +55,7 @@ def test_the_figures_are_drawn_from_a_rollout_and_from_reports():
     assert any("first bad answer" in text.get_text() for text in figure.axes[0].texts)
     made = GateResult("accuracy", GateVerdict.FAIL, "at most 70 %", 0.6, 0.55, 0.7, 0.75, "share", 500)
     report = GateReport("v1.1", "v1.0", (made,), 500, "0" * 64, 1.0)
-    assert "fail" in q3_running.gates([report]).axes[0].get_title()
+    assert "fail" in q3_running.gates([report]).axes[0].get_title("left")
     assert report.verdict is GateVerdict.FAIL
     assert report.to_dict()["verdict"] == "fail"
 
