@@ -3,8 +3,8 @@
 #
 # > *Design a system for model versioning, A/B testing and rollback.*
 #
-# A model serves users. Every week somebody has a better one. Most are; one in ten is not, and one in fifty says things that must
-# not be said. The system lets the good ones through, stops the others while few people see them, and gets back within seconds.
+# A model serves users. Every week somebody has a better one. Most are; some are not, and now and then one says what must not be
+# said. The system lets the good ones through, stops the others while few people see them, and gets back within seconds.
 #
 # **How it is judged.** Everybody draws 5 % → 25 % → 50 % → 100 % and "rollback on errors". What tells candidates apart: can you say
 # what 5 % of *your* traffic can find in a day, do you know why looking at a p-value every five minutes breaks it, and
@@ -16,7 +16,7 @@
 # %% tags=["parameters"]
 judged = ["v1.1", "v1.2-worse", "v1.2-unsafe"]  # versions that go through the gates
 cases_n = 500  # test cases of the gates
-bake_s = [40, 15, 15, 10]  # bake time at each share in the live rollouts, seconds
+bake_s = [60, 15, 15, 10]  # bake time at each share in the live rollouts, seconds
 users_n = 8  # concurrent users of the live rollouts
 peeked = 200  # harmless releases looked at often
 looks_n = 100  # looks at each
@@ -103,8 +103,9 @@ table(
 q3_running.detectable(sizes, policy.latency_ratio_limit)
 
 # %% [markdown]
-# The left of this plot is where most teams are. With a thousand users a day, 5 % are some fifty people: even ten times the errors
-# pass. The mend is not a longer wait alone: a larger first share, a metric that is more frequent than errors, or shadow traffic.
+# The left of this plot is where most teams are. There, 5 % are a handful of people, and the errors must multiply before anything
+# shows (first row of the table). The mend is not a longer wait alone: a larger first share, a metric that is more frequent
+# than errors, or shadow traffic.
 #
 # ### 2.2 Every figure of the usual answer, checked
 
@@ -178,7 +179,7 @@ table(cases, ["what is to be shown at 95 %", "cases needed, or effect found", f"
 # ## 3. High-level architecture
 #
 # ```mermaid
-# flowchart LR
+# flowchart TD
 #   T[training run] --> R[(registry: versions, digests, lineage, aliases)]
 #   R --> G[gates: artefact, accuracy, regression, safety, latency, cost]
 #   G -->|pass| C[controller: lease, sequential tests, audit log]

@@ -66,7 +66,10 @@ def timeline(result: DrillResult, title: str) -> Any:
         top.set(ylabel="share of users on\nthe candidate, %", ylim=(-4, 112), title=title)
         for arm, colour in ARMS.items():
             rows = _binned(result, arm)
-            middle.plot([r[0] for r in rows], [100 * r[1] for r in rows], "o-", color=colour, label=arm)
+            middle.plot([r[0] for r in rows], [100 * r[1] for r in rows], color=colour, label=arm)
+            # A bin of one request must not look like a bin of fifty.
+            sizes = [6 + 1.2 * r[3] for r in rows]
+            middle.scatter([r[0] for r in rows], [100 * r[1] for r in rows], s=sizes, color=colour, zorder=3)
             mine = [one for one in result.requests if one.arm == arm and not one.failed]
             low.scatter(
                 [one.ended for one in mine], [one.ended - one.begun for one in mine], s=5, color=colour, alpha=0.35,
@@ -74,24 +77,18 @@ def timeline(result: DrillResult, title: str) -> Any:
             )  # fmt: skip
             low.plot([r[0] for r in rows], [r[2] for r in rows], color=colour)
         middle.set(ylabel=f"answers outside the\ncontract, % ({BIN_S:.0f} s bins)")
+        middle.set_ylim(-3, max(20.0, middle.get_ylim()[1]))
         middle.legend(loc="upper right", ncols=2)
         low.set(ylabel="latency, s\n(line: median)", xlabel="seconds since the start of the rollout", xlim=(0, end))
         low.set_ylim(bottom=0)
-        for at, decision, _ in result.decisions:
-            if decision in ("promote", "finish", "roll back"):
-                colour = RED if decision == "roll back" else GREEN
-                for ax in (top, middle, low):
-                    ax.axvline(at, color=colour, linewidth=1, linestyle=":")
-                top.annotate(
-                    decision,
-                    (at, 112),
-                    ha="right" if at > end / 2 else "left",
-                    va="top",
-                    fontsize=8,
-                    color=colour,
-                    xytext=(-3 if at > end / 2 else 3, 0),
-                    textcoords="offset points",
-                )
+        moved = [(at, said) for at, said, _ in result.decisions if said in ("promote", "finish", "roll back")]
+        for number, (at, decision) in enumerate(moved):
+            colour = RED if decision == "roll back" else GREEN
+            for ax in (top, middle, low):
+                ax.axvline(at, color=colour, linewidth=1, linestyle=":")
+            # In two rows, for decisions may follow each other closely.
+            top.annotate(decision, (at, 112 - 13 * (number % 2)), xytext=(-3, 0), textcoords="offset points", ha="right",
+                         va="top", fontsize=8, color=colour)  # fmt: skip
         if result.rollback_s is not None and result.state.share == 0:
             bad = min(one.ended for one in result.requests if one.arm == "candidate" and one.error)
             last = max(one.ended for one in result.requests if one.arm == "candidate")
@@ -108,7 +105,7 @@ def peeking(looks: Sequence[int], fixed: Sequence[float], sequential: Sequence[f
         ax.plot(looks, [100 * v for v in fixed], color=RED)
         ax.plot(looks, [100 * v for v in sequential], color=BLUE)
         ax.axhline(100 * level, color=GREY, linestyle="--", linewidth=1)
-        note(ax, f"fixed z test, looked at every time: {fixed[-1]:.0%}", (looks[-1], 100 * fixed[-1]), (-210, -16), RED)
+        note(ax, f"fixed z test, looked at every time: {fixed[-1]:.0%}", (looks[-1], 100 * fixed[-1]), (-170, -48), RED)
         note(ax, f"sequential test: {sequential[-1]:.1%}", (looks[-1], 100 * sequential[-1]), (-120, 22), BLUE)
         ax.set(xlabel="looks taken so far", ylabel="harmless releases\nstopped by then, %", ylim=(0, None),
                title=f"Looking often breaks a test that was made for one look (both at {level:.0%})")  # fmt: skip

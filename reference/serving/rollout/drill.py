@@ -30,7 +30,7 @@ from reference.serving.rollout.versions.task import ROUTER_MODEL, Case, label, t
 # Minutes of traffic, not days: the shares and the order are the real ones, the bake times are not, and so little
 # traffic cannot show that +10 % latency is absent. A step is left once it has baked without harm.
 DRILL_POLICY = Policy(
-    bake_s=(40.0, 15.0, 15.0, 10.0), least_requests=15, require_safe=False, silence_s=20.0, lease_s=10.0, drain_s=3.0
+    bake_s=(60.0, 15.0, 15.0, 10.0), least_requests=30, require_safe=False, silence_s=20.0, lease_s=10.0, drain_s=3.0
 )
 WINDOW_S, GRACE_S, WARM_UP = 2.0, 0.5, 60
 
