@@ -481,7 +481,7 @@ table(again, ["scenario", "rollouts now", "promoted", "rolled back", "95 % inter
 # ### 4.10 An A/B test, read honestly
 #
 # A release test asks "does it harm?". An experiment asks "is it better, by how much?", once, at a size that was chosen before. The
-# drill's users are real enough for it: how many messages reached the right team?
+# requests of the good release serve as the example: how many messages reached the right team?
 
 # %%
 from reference.serving.rollout.statistics.comparison import Guardrail, decide, latency_effect, rate_effect

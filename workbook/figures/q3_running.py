@@ -87,8 +87,8 @@ def timeline(result: DrillResult, title: str) -> Any:
             for ax in (top, middle, low):
                 ax.axvline(at, color=colour, linewidth=1, linestyle=":")
             # In two rows, for decisions may follow each other closely.
-            top.annotate(decision, (at, 112 - 13 * (number % 2)), xytext=(-3, 0), textcoords="offset points", ha="right",
-                         va="top", fontsize=8, color=colour)  # fmt: skip
+            top.annotate(decision, (at, 112 - 13 * (number % 2)), xytext=(-3, 0), textcoords="offset points",
+                         ha="right", va="top", fontsize=8, color=colour)  # fmt: skip
         if result.rollback_s is not None and result.state.share == 0:
             bad = min(one.ended for one in result.requests if one.arm == "candidate" and one.error)
             last = max(one.ended for one in result.requests if one.arm == "candidate")
