@@ -28,6 +28,7 @@ NAMES = (
     "review_quality",
     "review_orchestration",
     "review_prompts",
+    "rollout_drill",
     "rollout_simulation",
 )
 

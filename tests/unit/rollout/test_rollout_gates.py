@@ -250,3 +250,23 @@ def test_every_shipped_adapter_passes_the_scan(version):
     from reference.serving.rollout.gates import ArtefactGate
 
     assert ArtefactGate(GateLimits()).check(shipped(version)).verdict is PASS
+
+
+def test_a_folder_of_ones_own_brings_its_lineage_or_is_told_what_is_missing(tmp_path):
+    import shutil
+
+    from reference.serving.rollout.gates import ArtefactGate
+    from reference.serving.rollout.versions.shipped import from_folder
+
+    shutil.copytree(shipped("v1.1").path, tmp_path / "mine")
+    assert ArtefactGate(GateLimits()).check(from_folder(tmp_path / "mine", "v2")).verdict is PASS
+    (tmp_path / "mine" / "card.json").write_text("{")
+    with pytest.raises(RolloutError, match=r"card\.json cannot be read"):
+        from_folder(tmp_path / "mine", "v2")
+    (tmp_path / "mine" / "card.json").unlink()
+    said = ArtefactGate(GateLimits()).check(from_folder(tmp_path / "mine", "v2"))
+    assert "licence ''" in said.reason
+    with pytest.raises(RolloutError, match="cannot be read"):
+        from_folder(tmp_path / "nowhere", "v2")
+    with pytest.raises(RolloutError, match=r"there are: v0\.9"):
+        shipped("v7")

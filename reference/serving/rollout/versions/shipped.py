@@ -46,6 +46,14 @@ def shipped(version: str, folder: Path = FOLDER) -> ModelVersion:
 def from_folder(path: Path, version: str, name: str = ROUTER_MODEL) -> ModelVersion:
     """A version of one's own: any folder with adapter_model.safetensors. Raises RolloutError without the weights.
 
-    The digest is taken now; what the artefact gate says of the folder is another matter.
+    The digest is taken now. A card.json with `licence` and `data_sha256` becomes the lineage; without them the artefact
+    gate says what is missing.
     """
-    return ModelVersion(name, version, digest_of(path), str(path), f"{name}-{version}")
+    lineage: dict[str, str] = {}
+    if (path / "card.json").is_file():
+        try:
+            card = json.loads((path / "card.json").read_text(encoding="utf-8"))
+            lineage = {key: str(card[key]) for key in ("licence", "data_sha256", "base") if key in card}
+        except (ValueError, TypeError) as error:
+            raise RolloutError(f"path: {path / 'card.json'} cannot be read ({error})") from None
+    return ModelVersion(name, version, digest_of(path), str(path), f"{name}-{version}", lineage=lineage)
