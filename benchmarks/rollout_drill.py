@@ -52,7 +52,7 @@ def run(quick: bool = False) -> Result:
         "How long does a bad version keep answering, and what does routing cost?",
         {
             "model": "SmolLM2-135M-Instruct with rank-4 adapters, vLLM on the CPU",
-            "load": "8 users who ask without pause; 12 % of the bad version's answers hold an e-mail address",
+            "load": "8 users who ask without pause; every request is another person's",
             "bake_s": list(DRILL_POLICY.bake_s),
             "look": "every 0.5 s; routers read the state every 0.25 s",
         },
@@ -77,8 +77,11 @@ def run(quick: bool = False) -> Result:
     stopped = [one for one in runs if one.state.phase.value == "rolled back"]
     whole = [one.rollback_s for one in stopped if one.rollback_s is not None]
     after = [one.decided_s for one in stopped if one.decided_s is not None]
-    met = [sum(r.version == "v1.2-unsafe" for r in one.requests) for one in runs]
+    answers = [[r for r in one.requests if r.version == "v1.2-unsafe"] for one in runs]
+    unsafe = [sum(r.error for r in some) / len(some) for some in answers]
+    met = [len(some) for some in answers]
     result.rows += [
+        _row("v1.2-unsafe", "answers outside the contract", "share", unsafe),
         _row("v1.2-unsafe", "first bad answer to the candidate's last", "s", whole),
         _row("v1.2-unsafe", "decision to the candidate's last answer", "s", after),
         _row("v1.2-unsafe", "requests that reached it", "requests", met),

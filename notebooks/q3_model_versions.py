@@ -389,6 +389,12 @@ print(
 )
 
 # %% [markdown]
+# What the router counted, per version, is what a dashboard scrapes:
+
+# %%
+print("\n".join(line for line in drill.metrics.text().splitlines() if line.startswith("rollout_requests_total")))
+
+# %% [markdown]
 # The time before the decision is statistics, not machinery: with few requests on the candidate, each bad answer is rare. More traffic
 # shortens it; nothing else does, unless one bad answer is enough, which is what a gate is for.
 #
@@ -476,7 +482,9 @@ table(again, ["scenario", "rollouts now", "promoted", "rolled back", "95 % inter
 
 # %% [markdown]
 # Fixed thresholds fail twice. Set *at* the limits, they stop every harmless release, for small windows are noisy. Set loosely, they
-# let the harm through. Neither is a fault of the tools: a threshold on a window has no idea how many requests it holds.
+# let the harm through. The example of Flagger asks for a success rate that is just what this healthy service has, so it
+# never lets anything pass: a constant copied from an example knows nothing of the service it guards. Neither is a fault of
+# the tools: a threshold on a window has no idea how many requests it holds.
 #
 # ### 4.10 An A/B test, read honestly
 #

@@ -32,7 +32,7 @@ def versions(
 
 @app.command()
 def gates(
-    candidate: Annotated[str, typer.Argument(help="Version to judge, such as v1.1.")],
+    candidate: Annotated[str, typer.Argument(help="Version to judge: registered, or shipped as v1.1 is.")],
     model: Model = MODEL,
     adapter: Annotated[Path | None, typer.Option("--adapter", help="Folder of an adapter that is not shipped.")] = None,
     cases: Annotated[int, typer.Option("--cases", min=1, help="Test cases [640 there are].")] = 500,
@@ -67,6 +67,7 @@ def watch(
     model: Model = MODEL,
     every: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")] = 5.0,
     looks: Annotated[int, typer.Option("--looks", min=0, help="Stop after so many; 0: when it is over.")] = 0,
+    follow: Annotated[bool, typer.Option("--follow", help="Never end: wait for the model's next rollout.")] = False,
     json: Json = False,
 ) -> None:
     """The controller: looks, decides, promotes or rolls back. Run it twice: the lease lets one of them work.
@@ -75,7 +76,10 @@ def watch(
     """
     from workbook.rollout import control
 
-    control.watch(rollout, model, every, looks, json)
+    if follow:
+        control.follow(model, every, looks)
+    else:
+        control.watch(rollout, model, every, looks, json)
 
 
 @app.command()

@@ -84,19 +84,21 @@ class NoEngine:
 
 
 def named_engine() -> Engine:
-    """The engine of WORKBOOK_ROLLOUT_ENGINE_URL; without one everything that needs it is refused with the mend."""
+    """The engine of WORKBOOK_ROLLOUT_ENGINE_URL; without one everything that needs it is refused with the mend.
+
+    It is not asked whether it answers: a controller must come up while its engine is down, and pause.
+    """
     if not os.environ.get(URL, "").strip():
         return NoEngine()
-    from reference.serving.rollout.versions.engine import VllmAdapters, adapter_engine
+    from reference.serving.rollout.versions.engine import VllmAdapters, named_server
 
-    with adapter_engine() as found:
-        return VllmAdapters(found)
+    return VllmAdapters(named_server(os.environ[URL]))
 
 
 def plain(value: Any) -> Any:
     """Dataclasses and what JSON does not know, as JSON."""
-    from reference.serving.rollout.control.store import _finite
+    from reference.serving.rollout.control.store import finite
 
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         value = dataclasses.asdict(value)
-    return json.loads(json.dumps(_finite(value), default=str))
+    return json.loads(json.dumps(finite(value), default=str))

@@ -84,6 +84,36 @@ def watch(rollout: str | None, model: str, every: float, looks: int, as_json: bo
         raise typer.Exit(FAILED)
 
 
+def follow(model: str, every: float, looks: int) -> None:
+    """A service: works on whichever rollout of the model runs, and waits where none does."""
+    from workbook import console
+    from workbook.rollout.common import stores
+
+    store, log = stores()[0], console.stderr()
+    controller: Controller | None = None
+    said, done = "", 0
+    try:
+        while True:
+            state = store.active(model)
+            if state and (not state.over or state.pending):
+                if controller is None or controller.rollout_id != state.rollout_id:
+                    controller = _controller(state.rollout_id, model)
+                controller.tick()
+                line = f"{state.rollout_id}: {state.phase} {state.share:.0%}: {controller.reason}"
+            else:
+                line = f"{model}: no rollout runs"
+            if line != said:
+                said = line
+                console.say(log, f"{time.strftime('%H:%M:%S')}  {line}")
+            done += 1
+            if done == looks:
+                break
+            time.sleep(every)
+    finally:
+        if controller:
+            controller.release()
+
+
 def status(rollout: str | None, model: str, as_json: bool) -> None:
     _show(_find(rollout, model), as_json)
 

@@ -22,13 +22,20 @@ def gates(candidate: str, model: str, adapter: Path | None, cases: int, as_json:
 
     log = console.stderr() if as_json else console.stdout()
     found = registry(model)
-    version = from_folder(adapter, candidate, model) if adapter else shipped(candidate)
+    production = None
     try:
-        alias = found.alias(model, "production")
-        production = found.get(model, alias) if alias else None
+        registered = {one.version for one in found.versions(model)}
+        if alias := found.alias(model, "production"):
+            production = found.get(model, alias)
     except RegistryDownError as error:
+        registered = set()
         console.say(log, f"no comparison with production: {error}")
-        production = None
+    if adapter:
+        version = from_folder(adapter, candidate, model)
+    else:
+        version = found.get(model, candidate) if candidate in registered else shipped(candidate)
+    if production is None:
+        console.say(log, "no production version: `workbook rollout versions --register --production v1.0` names one")
     with adapter_engine(lambda line: console.say(log, line)) as engine:
         adapters = VllmAdapters(engine)
         report = run_gates(

@@ -24,7 +24,7 @@ from reference.serving.rollout.routing.router import Router
 from reference.serving.rollout.statistics.monitor import SequentialMonitor
 from reference.serving.rollout.types import CANDIDATE, Policy, RolloutError, RolloutState
 from reference.serving.rollout.versions.engine import VllmAdapters
-from reference.serving.rollout.versions.predict import ask
+from reference.serving.rollout.versions.predict import ask, in_a_loop
 from reference.serving.rollout.versions.task import ROUTER_MODEL, Case, label, test_cases
 
 # Minutes of traffic, not days: the shares and the order are the real ones, the bake times are not, and so little
@@ -55,7 +55,6 @@ class Asked:
     error: bool
     failed: bool
     right: bool | None
-    routing_s: float = 0.0
 
 
 @dataclass
@@ -152,9 +151,7 @@ class Drill:
         state = controller.start(model, candidate, policy)
         found = {one.version: one.served_as for one in self.registry.versions(model)}
         result = DrillResult(rollout_id, candidate, state, time.time())
-        from reference.serving.rollout.versions.predict import _in_a_loop
-
-        _in_a_loop(lambda: self._drive(controller, found, result, policy, longest_s, after_s, look_s, say, model))
+        in_a_loop(lambda: self._drive(controller, found, result, policy, longest_s, after_s, look_s, say, model))
         loaded = self.store.load(rollout_id)
         assert loaded is not None
         result.state, result.audit = loaded[0], self.store.audit(rollout_id)
@@ -243,22 +240,17 @@ class Drill:
             # Another person at every request: users, not requests, are what the statistics count.
             user, case = f"user-{rng.randrange(10**9)}", rng.choice(self.cases)
             begun = time.time() - result.began
-            before = time.perf_counter()
-            route = router.route(user, model)
-            routing = time.perf_counter() - before
             state = router.state(model)
             share = state.share if state else 0.0
             error = failed = False
             right: bool | None = None
-            version = route.version
             try:
                 got = await versioned.ask(user, case.text)
                 error, version = got.retried, got.route.version
                 right = label(got.text) == case.intent
             except Exception:
                 error = failed = True
+                version = router.route(user, model).version
             arm = CANDIDATE if version == result.candidate else "baseline"
-            result.requests.append(
-                Asked(begun, time.time() - result.began, arm, version, share, error, failed, right, routing)
-            )
+            result.requests.append(Asked(begun, time.time() - result.began, arm, version, share, error, failed, right))
             await asyncio.sleep(rng.expovariate(20.0))  # 50 ms between two requests of one browser tab

@@ -130,3 +130,42 @@ def test_export_writes_all_files_or_none(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RolloutError, match="cannot be written"):
         export(tmp_path / "file" / "x", "m", POLICY)
+
+
+def test_every_job_and_pod_has_the_environment_that_its_command_reads():
+    jobs = github_workflow("intent-router", POLICY)["jobs"]
+    assert "MLFLOW_TRACKING_URI" in jobs["gates"]["env"]
+    needed = {"REDIS_URL", "MLFLOW_TRACKING_URI", "WORKBOOK_ENGINE_KEY", "WORKBOOK_ROLLOUT_ENGINE_URL"}
+    assert needed <= set(jobs["rollout"]["env"])
+    pods = [
+        container
+        for document in kubernetes_manifests("intent-router", POLICY, "workbook:1", "vllm:1")
+        if document["kind"] in ("Deployment", "Job")
+        for container in document["spec"]["template"]["spec"]["containers"]
+        if container["image"] == "workbook:1"
+    ]
+    assert len(pods) == 2
+    assert all(needed <= {one["name"] for one in pod["env"]} for pod in pods)
+
+
+def test_exported_command_lines_are_ones_that_the_console_script_knows():
+    import re
+    import shlex
+
+    from typer.main import get_command
+
+    from workbook.cli import app
+
+    known = get_command(app).commands["rollout"].commands
+    texts = [json.dumps(github_workflow("intent-router", POLICY))]
+    texts.append(json.dumps(kubernetes_manifests("intent-router", POLICY, "workbook:1", "vllm:1")))
+    found = re.findall(r"workbook rollout ([^>|&]*)", texts[0].replace('\\"', "'")) + re.findall(
+        r"workbook rollout ([^>|&]*?)\"[,\]]", texts[1].replace('\\"', "'")
+    )
+    watch = next(d for d in kubernetes_manifests("m", POLICY, "a", "b") if d["metadata"]["name"] == "m-controller")
+    lines = [shlex.split(line.split('"')[0]) for line in found]
+    lines.append(watch["spec"]["template"]["spec"]["containers"][0]["command"][2:])
+    assert len(lines) >= 4
+    for name, *arguments in lines:
+        options = {option for parameter in known[name].params for option in parameter.opts}
+        assert {one for one in arguments if one.startswith("--")} <= options, name

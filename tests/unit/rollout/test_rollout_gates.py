@@ -219,7 +219,7 @@ def test_the_scan_reads_licence_lineage_and_size():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("accuracy_least", 1.0), ("unsafe_most", 0.0), ("latency_ratio_most", 0.9), ("price_in", 0.0), ("least_cases", 0)],
+    [("accuracy_least", 1.0), ("unsafe_most", 0.0), ("latency_ratio_most", 0.9), ("size_most", 0), ("least_cases", 0)],
 )
 def test_impossible_limits_are_refused_by_name(field, value):
     with pytest.raises(RolloutError, match=field):
@@ -270,3 +270,30 @@ def test_a_folder_of_ones_own_brings_its_lineage_or_is_told_what_is_missing(tmp_
         from_folder(tmp_path / "nowhere", "v2")
     with pytest.raises(RolloutError, match=r"there are: v0\.9"):
         shipped("v7")
+
+
+def test_costs_are_those_of_a_dated_price_list_and_an_unknown_model_is_refused():
+    report = gates(answers(), answers())
+    assert "gpt-5-nano" in report["cost per request"].evidence["prices"]
+    usd = report["cost per request"].evidence["usd_per_1000"]
+    dearer = gates(answers(), answers(), limits=GateLimits(priced_as="gpt-5-mini"))["cost per request"]
+    assert dearer.evidence["usd_per_1000"] > usd > 0
+    assert dearer.value == report["cost per request"].value == 1.0
+    with pytest.raises(RolloutError, match="priced_as"):
+        gates(answers(), answers(), limits=GateLimits(priced_as="nobody-knows-it"))
+
+
+def test_the_shipped_adapters_are_what_their_recipes_make():
+    import json
+    from dataclasses import asdict
+    from pathlib import Path
+
+    from reference.serving.rollout.versions.task import content_hash, make
+    from reference.serving.rollout.versions.train import RECIPES
+
+    for name, recipe in RECIPES.items():
+        card = json.loads((Path(shipped(name).path) / "card.json").read_text())
+        assert card["recipe"] == json.loads(json.dumps(asdict(recipe))), name
+        trained_on = make(recipe.steps * recipe.batch, recipe.seed, test=False, groups=recipe.groups)
+        assert card["data_sha256"] == content_hash(trained_on), name
+        assert not {case.text for case in trained_on} & {case.text for case in CASES}, "tested on what it was taught"

@@ -137,3 +137,27 @@ def test_a_wrong_policy_file_names_the_field(tmp_path, text, said):
     with pytest.raises(RolloutError, match="cannot be read"):
         read_policy(tmp_path / "none.json")
     assert read_policy(None) == Policy()
+
+
+def test_a_following_controller_waits_for_a_rollout_and_works_on_it(cli, home, monkeypatch):
+    monkeypatch.setattr("workbook.rollout.common.named_engine", Remembers)
+    waiting = cli("rollout", "watch", "--follow", "--looks", "2", "--every", "0.1")
+    assert waiting.exit_code == 0
+    assert "no rollout runs" in waiting.output
+    cli("rollout", "versions", "--register", "--production", "v1.0")
+    cli("rollout", "start", "r1", "v1.1")
+    assert "r1: running 5%" in cli("rollout", "watch", "--follow", "--looks", "1").output
+    cli("rollout", "abort", "r1")
+    assert cli("rollout", "watch", "--follow", "--looks", "1").exit_code == 0
+
+
+def test_a_controller_comes_up_while_its_engine_is_down_and_pauses(cli, home, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("workbook.rollout.common.named_engine", Remembers)
+        cli("rollout", "versions", "--register", "--production", "v1.0")
+        cli("rollout", "start", "r1", "v1.1")
+    monkeypatch.setenv("WORKBOOK_ROLLOUT_ENGINE_URL", "http://127.0.0.1:9")
+    cli("rollout", "watch", "r1", "--looks", "1")
+    assert printed(cli("rollout", "status", "--json"))["rollout"]["paused_by"] == "engine"
+    monkeypatch.setenv("WORKBOOK_ROLLOUT_ENGINE_URL", "localhost:9")
+    assert "must begin with http" in cli("rollout", "watch", "r1", "--looks", "1").output

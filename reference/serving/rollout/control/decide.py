@@ -69,9 +69,9 @@ def decide(state: RolloutState, policy: Policy, seen: Situation) -> tuple[Decisi
         return Decision.HOLD, f"bakes for {bake:g} s", ""
     if seen.candidate_requests < policy.least_requests:
         return Decision.HOLD, f"fewer than {policy.least_requests} requests at this step", ""
-    if state.step + 1 == len(policy.steps) and said.safe:
-        return Decision.FINISH, "the last step is baked", ""
     if said.safe:
+        if state.step + 1 == len(policy.steps):
+            return Decision.FINISH, "the last step is baked", ""
         shown = "shown safe: latency and errors lie below their limits" if policy.require_safe else "no harm shown"
         return Decision.PROMOTE, shown, ""
     waiting = ", ".join(said.waiting) or "the checks"

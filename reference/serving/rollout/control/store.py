@@ -53,18 +53,18 @@ def entry(state: RolloutState, owner: str, evidence: dict[str, Any], previous: s
         "evidence": evidence,
         "previous": previous,
     }
-    made = json.loads(json.dumps(_finite(made), sort_keys=True, default=str))
+    made = json.loads(json.dumps(finite(made), sort_keys=True, default=str))
     return made | {"hash": digest(made)}
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows no infinity and no NaN: they are written as words."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [finite(one) for one in value]
     return value
 
 

@@ -10,8 +10,8 @@ from reference.serving.rollout.types import Policy
 def github_workflow(model: str, policy: Policy, python: str = "3.11") -> dict[str, Any]:
     """The workflow as a mapping; `on` is the key "on" (a YAML writer must not turn it into a truth value).
 
-    The rollout job only starts the rollout and waits for its first verdict: a canary bakes for longer than a job may
-    run, so the controller in the cluster goes on with it.
+    The rollout job only starts the rollout: a canary bakes for longer than a job may run, so the controller in the
+    cluster goes on with it. The workflow expects policy.json, as exported beside it, at the root of the repository.
     """
     setup: list[dict[str, Any]] = [
         {"uses": "actions/checkout@v4", "with": {"persist-credentials": False}},
@@ -37,7 +37,8 @@ def github_workflow(model: str, policy: Policy, python: str = "3.11") -> dict[st
             "gates": {
                 "runs-on": "ubuntu-latest",
                 "timeout-minutes": 30,
-                "env": {"CANDIDATE": candidate},
+                # Without the registry there is no production version, and the regression gate decides nothing.
+                "env": {"CANDIDATE": candidate, "MLFLOW_TRACKING_URI": "${{ secrets.MLFLOW_TRACKING_URI }}"},
                 "steps": [
                     *setup,
                     {"name": "Gates", "run": gates},

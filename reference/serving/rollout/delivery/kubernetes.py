@@ -13,7 +13,8 @@ _SAFE = {"allowPrivilegeEscalation": False, "runAsNonRoot": True, "capabilities"
 
 
 def kubernetes_manifests(model: str, policy: Policy, image: str, engine_image: str) -> list[dict[str, Any]]:
-    """ConfigMap (policy), Deployments of controller and engine, Service, NetworkPolicy.
+    """ConfigMap (policy), Deployments of controller and engine, a suspended Job that starts a rollout, Service,
+    NetworkPolicy.
 
     image: of this project; engine_image: of vLLM. Secrets are named, never written: `rollout` must hold REDIS_URL,
     MLFLOW_TRACKING_URI and WORKBOOK_ENGINE_KEY.
@@ -25,17 +26,17 @@ def kubernetes_manifests(model: str, policy: Policy, image: str, engine_image: s
     def secret(variable: str) -> dict[str, Any]:
         return {"name": variable, "valueFrom": {"secretKeyRef": {"name": "rollout", "key": variable}}}
 
+    environment = [
+        secret("REDIS_URL"),
+        secret("MLFLOW_TRACKING_URI"),
+        secret("WORKBOOK_ENGINE_KEY"),
+        {"name": "WORKBOOK_ROLLOUT_ENGINE_URL", "value": f"http://{model}-engine:8000"},
+    ]
     controller = {
         "name": "controller",
         "image": image,
-        "command": ["workbook", "rollout", "watch", "--model", model, "--json"],
-        "env": [
-            secret("REDIS_URL"),
-            secret("MLFLOW_TRACKING_URI"),
-            secret("WORKBOOK_ENGINE_KEY"),
-            {"name": "WORKBOOK_ROLLOUT_ENGINE_URL", "value": f"http://{model}-engine:8000"},
-        ],
-        "volumeMounts": [{"name": "policy", "mountPath": "/etc/rollout", "readOnly": True}],
+        "command": ["workbook", "rollout", "watch", "--model", model, "--follow"],
+        "env": environment,
         "resources": {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}},
         "securityContext": _SAFE,
     }
@@ -68,12 +69,8 @@ def kubernetes_manifests(model: str, policy: Policy, image: str, engine_image: s
             "metadata": {"name": f"{model}-policy", "labels": labels("controller")},
             "data": {"policy.json": json.dumps(asdict(policy), indent=2)},
         },
-        _deployment(
-            f"{model}-controller",
-            labels("controller"),
-            2,
-            {"containers": [controller], "volumes": [{"name": "policy", "configMap": {"name": f"{model}-policy"}}]},
-        ),
+        _deployment(f"{model}-controller", labels("controller"), 2, {"containers": [controller]}),
+        _release_job(model, image, labels("controller"), environment),
         # One replica: an adapter is loaded by a request to one process. A pod that was replaced gets its adapters back
         # at the controller's next look; for more engines run a Service and a controller for each.
         _deployment(
@@ -104,6 +101,33 @@ def kubernetes_manifests(model: str, policy: Policy, image: str, engine_image: s
             },
         },
     ]
+
+
+def _release_job(model: str, image: str, labels: dict[str, str], environment: list[dict[str, Any]]) -> dict[str, Any]:
+    """Suspended: set CANDIDATE and take `suspend` away to start a rollout under the policy of the ConfigMap."""
+    container = {
+        "name": "start",
+        "image": image,
+        "command": ["sh", "-c"],
+        "args": [
+            f'workbook rollout start "{model}-$CANDIDATE" "$CANDIDATE" --model {model} '
+            "--policy /etc/rollout/policy.json"
+        ],
+        "env": [*environment, {"name": "CANDIDATE", "value": ""}],
+        "volumeMounts": [{"name": "policy", "mountPath": "/etc/rollout", "readOnly": True}],
+        "securityContext": _SAFE,
+    }
+    pod = {
+        "restartPolicy": "Never",
+        "containers": [container],
+        "volumes": [{"name": "policy", "configMap": {"name": f"{model}-policy"}}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": f"{model}-release", "labels": labels},
+        "spec": {"suspend": True, "backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    }
 
 
 def _deployment(name: str, labels: dict[str, str], replicas: int, pod: dict[str, Any]) -> dict[str, Any]:

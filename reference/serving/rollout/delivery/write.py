@@ -14,7 +14,10 @@ from reference.serving.rollout.delivery.github import github_workflow
 from reference.serving.rollout.delivery.kubernetes import kubernetes_manifests
 from reference.serving.rollout.types import Policy, RolloutError
 
-HEAD = "# Made by `workbook rollout export` from policy.json; change that file and export again.\n"
+HEAD = (
+    "# Made by `workbook rollout export` from policy.json; change that file and export again.\n"
+    "# release.yml belongs into .github/workflows, policy.json to the root of the repository.\n"
+)
 
 
 def to_yaml(documents: list[dict[str, Any]]) -> str:

@@ -18,7 +18,7 @@ class GateLimits:
         latency_ratio_most: p95 of latency, candidate over production, that must be excluded.
         latency_most_s: the same without a production version to compare with, seconds.
         cost_ratio_most: mean cost per request over production's.
-        price_in, price_out: USD per million tokens; only their ratio matters for the gate, both for the report.
+        priced_as: API model whose list prices (dated, `reference.sizing.cost.token_price`) weigh tokens in and out.
         least_cases: fewer cases decide nothing.
         size_most: bytes of the artefact; licences: those that may be served.
     """
@@ -29,8 +29,7 @@ class GateLimits:
     latency_ratio_most: float = 1.5
     latency_most_s: float = 5.0
     cost_ratio_most: float = 1.10
-    price_in: float = 0.10
-    price_out: float = 0.40
+    priced_as: str = "gpt-5-nano"
     least_cases: int = 500
     size_most: int = 200_000_000
     licences: tuple[str, ...] = ("Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-4.0")
@@ -43,7 +42,7 @@ class GateLimits:
         for name in ("latency_ratio_most", "cost_ratio_most"):
             if not getattr(self, name) >= 1:
                 raise RolloutError(f"{name}: must be at least 1, got {getattr(self, name)}")
-        for name in ("latency_most_s", "price_in", "price_out", "size_most"):
+        for name in ("latency_most_s", "size_most"):
             if not getattr(self, name) > 0:
                 raise RolloutError(f"{name}: must be above 0, got {getattr(self, name)}")
         if self.least_cases < 1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reference.serving.rollout.gates.evidence import Evidence, too_few
 from reference.serving.rollout.gates.limits import GateLimits
-from reference.serving.rollout.types import GateResult, GateVerdict, ModelVersion
+from reference.serving.rollout.types import GateResult, GateVerdict, ModelVersion, RolloutError
 
 RESAMPLES = 2000
 
@@ -63,15 +63,25 @@ class LatencyGate:
 
 
 class CostGate:
-    """`cost per request`: tokens at the given prices, paired by case with production."""
+    """`cost per request`: tokens at list prices, paired by case with production.
+
+    Raises RolloutError if the price list does not know limits.priced_as.
+    """
 
     name = "cost per request"
 
     def __init__(self, limits: GateLimits, evidence: Evidence) -> None:
+        from reference.sizing.cost import token_price
+
         self.limits, self.evidence = limits, evidence
+        try:
+            self._price = token_price(limits.priced_as)
+        except LookupError as error:
+            raise RolloutError(f"priced_as: no list price for {limits.priced_as!r} ({error})") from None
+        self._in, self._out = self._price.input.m_as("USD/token"), self._price.output.m_as("USD/token")
 
     def _usd(self, prompt_tokens: int, completion_tokens: int) -> float:
-        return (prompt_tokens * self.limits.price_in + completion_tokens * self.limits.price_out) / 1e6
+        return float(prompt_tokens * self._in + completion_tokens * self._out)
 
     def check(self, candidate: ModelVersion, production: ModelVersion | None = None) -> GateResult:
         import numpy as np
@@ -100,6 +110,7 @@ class CostGate:
         evidence: dict[str, object] = {
             "usd_per_1000": 1000 * float(mine.mean()),
             "production_usd_per_1000": 1000 * float(theirs.mean()),
+            "prices": f"{self.limits.priced_as}: {self._price.evidence.source}, {self._price.evidence.date}",
         }
         return GateResult(
             self.name, verdict, reason, value, float(low), float(high), limit, "ratio to production", len(pairs),

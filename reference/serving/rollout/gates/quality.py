@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable
 from math import sqrt
+from statistics import NormalDist
 
 from reference.serving.guardrails.evaluate import wilson
 from reference.serving.rollout.gates.evidence import Evidence, too_few
@@ -12,7 +13,7 @@ from reference.serving.rollout.gates.limits import GateLimits
 from reference.serving.rollout.types import GateResult, GateVerdict, ModelVersion
 from reference.serving.rollout.versions.predict import Prediction
 
-Z = 1.959963984540054
+Z = NormalDist().inv_cdf(0.975)
 EXAMPLES = 5
 
 

@@ -58,6 +58,7 @@ class MlflowRegistry:
         self.uri = uri or tracking_uri(folder)
         self._in_use = in_use
         self._client: Any = None
+        self._read: dict[str, ModelVersion] = {}  # by run: what is registered never changes
 
     def _call(self, method: str, *arguments: Any, **options: Any) -> Any:
         """One call of MLflow's client; a server that does not answer becomes RegistryDownError, the rest passes."""
@@ -141,8 +142,10 @@ class MlflowRegistry:
     def _version(self, found: Any) -> ModelVersion:
         from urllib.parse import unquote, urlsplit
 
+        if found.run_id in self._read:
+            return self._read[found.run_id]
         run = self._call("get_run", found.run_id)
-        return ModelVersion(
+        self._read[found.run_id] = ModelVersion(
             found.name,
             found.tags["version"],
             found.tags["digest"],
@@ -152,6 +155,7 @@ class MlflowRegistry:
             dict(run.data.params),
             json.loads(found.tags.get("lineage", "{}")),
         )
+        return self._read[found.run_id]
 
     def get(self, model: str, version: str) -> ModelVersion:
         """Raises RolloutError for an unknown version and for weights that were changed since."""

@@ -42,9 +42,10 @@ class Assignment:
 
 
 class Experiments:
-    """A checked set of experiments. Raises RolloutError for shares of a layer above 1, a name used twice, or one
-    model in
-    two layers (a user would get two versions of it).
+    """A checked set of experiments.
+
+    Raises RolloutError for shares of a layer above 1, a name used twice, or one model in two layers (a user would get
+    two versions of it).
     """
 
     def __init__(self, experiments: Sequence[Experiment], salt: str) -> None:

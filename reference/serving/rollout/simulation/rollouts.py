@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from reference.serving.rollout.control.decide import Situation, decide
 from reference.serving.rollout.simulation.scenario import Scenario, Traffic
 from reference.serving.rollout.statistics.monitor import WindowMonitor
-from reference.serving.rollout.statistics.verdict import verdict
 from reference.serving.rollout.statistics.windows import Window
-from reference.serving.rollout.types import Policy, RolloutError
+from reference.serving.rollout.types import Decision, Phase, Policy, RolloutError, RolloutState
 
 PROMOTED = "promoted"
 ROLLED_BACK = "rolled back"
 HELD = "held"  # not shown safe within the patience: a person decides, the share does not grow
 MISMATCH = "paused: sample ratio"
+_ENDS = {Decision.ROLL_BACK: ROLLED_BACK, Decision.PROMOTE: "advance", Decision.FINISH: "advance"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Rule(Protocol):
 
 
 class Sequential:
-    """The rule of this package: the monitor, bake times, least requests, and safety shown before the share grows."""
+    """The rule of this package: the live monitor's checks, and the very function by which the controller decides."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy, self.monitor = policy, WindowMonitor(policy)
@@ -52,17 +53,11 @@ class Sequential:
             self.step, self.units = step, 0
         self.units += window.candidate.units
         self.monitor.add_window(window)
-        said = verdict(self.policy, self.monitor.results())
-        if said.harm:
-            return ROLLED_BACK, ", ".join(said.harm)
-        if said.mismatch:
-            return MISMATCH, "sample ratio"
-        baked = step_s >= self.policy.bake_s[step] and self.units >= self.policy.least_requests
-        if baked and said.safe:
-            return "advance", "shown safe"
-        if step_s >= self.policy.patience * max(self.policy.bake_s[step], 1.0):
-            return HELD, "not shown safe: " + ", ".join(said.waiting)
-        return "", ""
+        state = RolloutState("", "", "", "", Phase.RUNNING, step, window.share, 0.0, 1)
+        decision, reason, cause = decide(state, self.policy, Situation(step_s, self.monitor.results(), self.units))
+        if decision is Decision.PAUSE:
+            return MISMATCH if cause == "sample ratio" else HELD, reason
+        return _ENDS.get(decision, ""), reason
 
 
 def simulate(

@@ -74,19 +74,29 @@ def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
             stop_server(server, 10.0)
 
 
+def named_server(url: str) -> Engine:
+    """The server of WORKBOOK_ROLLOUT_ENGINE_URL, not asked whether it is up. Its base model's name is not known."""
+    from reference.serving.engine.spec import EngineError
+
+    if not url.startswith(("http://", "https://")):
+        raise EngineError(f"WORKBOOK_ROLLOUT_ENGINE_URL={url} must begin with http:// or https://")
+    base = url.rstrip("/").removesuffix("/v1") + "/v1"
+    return Engine(base, os.environ.get("WORKBOOK_ENGINE_KEY", "none"), "", None, False)
+
+
 def _external(url: str) -> Engine:
     from reference.serving.engine.spec import EngineError
     from reference.serving.engine.state import get
 
-    base = url.rstrip("/").removesuffix("/v1") + "/v1"
-    key = os.environ.get("WORKBOOK_ENGINE_KEY", "none")
-    status, body = get(f"{base}/models", key, 15.0)
+    server = named_server(url)
+    status, body = get(f"{server.base_url}/models", server.api_key, 15.0)
     if status != 200:
         raise EngineError(
-            f"WORKBOOK_ROLLOUT_ENGINE_URL={url}: {base}/models answered {status or 'nothing'}; check address and key"
+            f"WORKBOOK_ROLLOUT_ENGINE_URL={url}: {server.base_url}/models answered {status or 'nothing'}; "
+            "check address and key"
         )
     base_models = [one["id"] for one in json.loads(body)["data"] if not one.get("parent")]
-    return Engine(base, key, base_models[0] if base_models else "", None, False)
+    return dataclasses.replace(server, model=base_models[0] if base_models else "")
 
 
 class VllmAdapters:

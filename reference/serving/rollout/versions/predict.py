@@ -61,11 +61,11 @@ def predict(
         finally:
             await client.close()
 
-    return _in_a_loop(run)
+    return in_a_loop(run)
 
 
-def _in_a_loop(run: Any) -> Any:
-    """Also inside a notebook, whose cell runs in a loop already."""
+def in_a_loop(run: Any) -> Any:
+    """Run a coroutine function to its end; also inside a notebook, whose cell runs in a loop already."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
