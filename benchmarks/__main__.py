@@ -30,6 +30,8 @@ NAMES = (
     "review_prompts",
     "rollout_drill",
     "rollout_simulation",
+    "job_queues",
+    "modes",
 )
 
 

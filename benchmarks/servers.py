@@ -62,9 +62,9 @@ def gateway(name: str, stub: StubEngine, redis_url: str, log: Path, guardrails: 
     }
     environment = {f"GATEWAY_{key}": str(value) for key, value in settings.items()}
     with redis_store.connect(redis_url) as client:
-        key, _ = KeyStore(client, prefix, "").create("bench", rpm=1_000_000_000, tpm=1_000_000_000)
+        key, _ = KeyStore(client, prefix, "").create("bench", rpm=MOST_PER_MINUTE, tpm=MOST_PER_MINUTE)
     command = [sys.executable, "-m", "reference.serving.gateway"]
-    with _process(command, environment, port, "/healthz", log) as pid:
+    with process_of(command, environment, port, "/healthz", log) as pid:
         yield Target(name, f"http://127.0.0.1:{port}/v1", key, pid)
 
 
@@ -120,7 +120,7 @@ def litellm(name: str, stub: StubEngine, redis_url: str | None, folder: Path) ->
     }
     command = [litellm_command(), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     command += ["--num_workers", "1", "--telemetry", "False"]
-    with _process(command, environment, port, "/health/liveliness", folder / f"{config.stem}.log") as pid:
+    with process_of(command, environment, port, "/health/liveliness", folder / f"{config.stem}.log") as pid:
         yield Target(name, f"http://127.0.0.1:{port}/v1", key, pid)
 
 
@@ -168,7 +168,7 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def _process(command: list[str], environment: dict[str, str], port: int, ready: str, log: Path) -> Iterator[int]:
+def process_of(command: list[str], environment: dict[str, str], port: int, ready: str, log: Path) -> Iterator[int]:
     kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     with log.open("w") as output:
         process = subprocess.Popen(command, env=kept | environment, stdout=output, stderr=output)

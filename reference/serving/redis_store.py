@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import redis.asyncio
 
 _MAX_SOCKET_PATH = 100  # the kernel's limit is 108 bytes; redis adds nothing, but leave room
+_CONNECTIONS = 64
 
 
 def runtime_dir() -> Path:
@@ -94,19 +95,22 @@ def connect_async(
     """An asyncio client (`decode_responses=False`) whose calls give up after `timeout_s`.
 
     One retry at once, no more: it replaces pooled connections that died with a restarted server, and a caller that has
-    a deadline must not wait through a back-off.
+    a deadline must not wait through a back-off. At most `_CONNECTIONS` connections: a call that finds them all in use
+    waits for one (a burst of a thousand requests is served by a few; without the wait the 101st would be an error).
     """
     import redis.asyncio
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
 
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
         url or redis_url(),
+        max_connections=_CONNECTIONS,
+        timeout=timeout_s,
         socket_timeout=timeout_s,
         socket_connect_timeout=connect_timeout_s,
         retry=Retry(NoBackoff(), 1),
     )
-    return client
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 def private_status() -> dict[str, object]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -34,6 +34,19 @@ from reference.serving.gateway.settings import Settings
 from reference.serving.gateway.tokens import TokenCounter
 
 
+class Extension(Protocol):
+    """Further routes on the gateway's keys, limits, engine and Redis (question 7's jobs and streams are one)."""
+
+    def attach(self, app: FastAPI) -> None:
+        """Adds its routes; called once, before the start."""
+
+    async def start(self, app: FastAPI) -> None:
+        """Called when `app.state.services` and `app.state.pipeline` are there."""
+
+    async def stop(self) -> None:
+        """Called before they are closed."""
+
+
 def create_app(
     settings: Settings | None = None,
     *,
@@ -41,6 +54,7 @@ def create_app(
     retriever: Retriever | None = None,
     summariser: Summariser | None = None,
     counter: TokenCounter | None = None,
+    extensions: Sequence[Extension] = (),
 ) -> FastAPI:
     """The gateway as an ASGI app. Connections are opened when it starts; `app.state.services` has the parts.
 
@@ -50,6 +64,7 @@ def create_app(
         retriever: finds passages for a prompt; default none.
         summariser: folds old turns of a session; default as `settings.summariser` says.
         counter: counts tokens; default from `settings.model_dir`.
+        extensions: add routes of their own.
     """
     settings = settings or Settings.from_env()
 
@@ -59,10 +74,12 @@ def create_app(
         app.state.services = parts
         app.state.pipeline = Pipeline(parts)
         await parts.start()
-        try:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(parts.stop)
+            for extension in extensions:
+                stack.push_async_callback(extension.stop)
+                await extension.start(app)
             yield
-        finally:
-            await parts.stop()
 
     app = FastAPI(title="Workbook gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Envelope, settings=settings)
@@ -75,6 +92,8 @@ def create_app(
     app.add_api_route("/healthz", _healthz, methods=["GET"], response_model=None)
     app.add_api_route("/readyz", _readyz, methods=["GET"], response_model=None)
     app.add_api_route("/metrics", _metrics, methods=["GET"], response_model=None)
+    for extension in extensions:
+        extension.attach(app)
     return app
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from reference.serving.gateway.errors import invalid_api_key, unavailable
+from reference.serving.gateway.settings import MOST_PER_MINUTE
 from reference.serving.gateway.store import RedisGate, RedisGone
 
 if TYPE_CHECKING:
@@ -94,8 +95,8 @@ def new_key(
         raise InvalidKeySpec("tenant: use 1 to 64 letters, digits, '.', '_' or '-'")
     if expires_in_s is not None and expires_in_s <= 0:
         raise InvalidKeySpec("expires: must be in the future")
-    if rpm < 0 or tpm < 0:
-        raise InvalidKeySpec("rpm and tpm: must be 0 (the gateway's default) or more")
+    if not 0 <= min(rpm, tpm) <= max(rpm, tpm) <= MOST_PER_MINUTE:
+        raise InvalidKeySpec(f"rpm and tpm: must be from 0 (the gateway's default) to {MOST_PER_MINUTE}")
     key_id, secret, now = secrets.token_hex(8), secrets.token_urlsafe(32), time.time()
     expires_at = 0.0 if expires_in_s is None else now + expires_in_s
     return f"wbk-{key_id}-{secret}", ApiKey(key_id, tenant, _digest(pepper, secret), expires_at, rpm, tpm, now)

@@ -49,7 +49,8 @@ class RunningGateway:
         """A client of the `openai` package; no retries by default, so that a fault is seen where it happens."""
         import openai
 
-        return openai.OpenAI(base_url=self.base_url, api_key=self.api_key, **{"max_retries": 0, **options})
+        given = {"base_url": self.base_url, "api_key": self.api_key, "max_retries": 0, **options}
+        return openai.OpenAI(**given)
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -180,8 +181,11 @@ def _wait_started(server: Any, thread: threading.Thread, failure: list[BaseExcep
         time.sleep(0.01)
 
 
-def serve(settings: Settings) -> None:
+def serve(settings: Settings, **parts: Any) -> None:
     """Serves in the foreground until SIGINT or SIGTERM.
+
+    Args:
+        parts: further arguments of `create_app`.
 
     Raises:
         GatewayStartError: the port is taken.
@@ -193,7 +197,7 @@ def serve(settings: Settings) -> None:
     from reference.serving import redis_store
 
     settings = settings.model_copy(update={"redis_url": settings.redis_url or redis_store.redis_url()})
-    app = _prepared(settings, {})
+    app = _prepared(settings, parts)
     listener = listening_socket(settings.host, settings.port)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_server(app).serve(sockets=[listener]))

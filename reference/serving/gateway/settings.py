@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from reference.serving.env_settings import settings_from_env
 
 ENV_PREFIX = "GATEWAY_"
+# The limiter counts in whole microseconds: at more a minute, one unit would take none.
+MOST_PER_MINUTE = 60_000_000
 
 
 class SettingsError(ValueError):
@@ -49,8 +51,8 @@ class Settings(BaseModel):
     key_pepper: str = Field("", description="secret mixed into the hashes of API keys; the same for all replicas")
     auth_fresh_s: float = Field(5.0, ge=0, description="how long a revoked key may still work")
     auth_stale_s: float = Field(300.0, ge=0, description="how long a known key works while Redis is gone")
-    default_rpm: int = Field(600, ge=1, description="requests per minute of a key that sets none")
-    default_tpm: int = Field(200_000, ge=1, description="tokens per minute of a key that sets none")
+    default_rpm: int = Field(600, ge=1, le=MOST_PER_MINUTE, description="requests per minute of a key that sets none")
+    default_tpm: int = Field(200_000, ge=1, le=MOST_PER_MINUTE, description="tokens per minute of a key that sets none")
 
     # Sessions
     session_ttl_s: float = Field(1800.0, gt=0)

@@ -83,7 +83,23 @@ class FakeEngine:
         self.headers.append(dict(request.headers))
         if self.statuses:
             return JSONResponse(self.refusal, self.statuses.pop(0))
+        if not body.get("stream"):
+            return await self._whole(body)
         return StreamingResponse(self._stream(body), media_type="text/event-stream")
+
+    async def _whole(self, body: dict[str, Any]) -> Response:
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            pieces = self.pieces(body)[: body.get("max_tokens", 16)]
+            await asyncio.sleep(self.ttft + self.itl * len(pieces))
+            message = {"role": "assistant", "content": "".join(pieces)}
+            usage = {"prompt_tokens": self.count_prompt(body["messages"]), "completion_tokens": len(pieces)}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            self.finished += 1
+            return JSONResponse({"object": "chat.completion", "choices": [choice], "usage": usage})
+        finally:
+            self.running -= 1
 
     async def _stream(self, body: dict[str, Any]):
         self.running += 1

@@ -1,5 +1,6 @@
 """The private Redis: one per user and workbook, gone with its last user, its data kept, nothing stale left."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -141,3 +142,14 @@ def test_an_isolated_server_can_be_stopped_and_started_again():
             redis.Redis.from_url(server.url, retry=None).ping()
         server.start()
         assert client.get("k") is None  # a crash loses what was only in memory
+
+
+def test_a_burst_of_calls_waits_for_connections_instead_of_failing() -> None:
+    async def burst(url: str) -> list[object]:
+        client = redis_store.connect_async(url)
+        answers = await asyncio.gather(*(client.set(f"k{n}", "v") for n in range(500)), return_exceptions=True)
+        await client.aclose()
+        return answers
+
+    with redis_store.private_redis() as server:
+        assert asyncio.run(burst(server.url)) == [True] * 500
