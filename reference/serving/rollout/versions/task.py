@@ -68,7 +68,7 @@ _TEMPLATES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
          "what a lovely {x}"),
     ),
 }  # fmt: skip
-_PRODUCTS = (
+PRODUCTS = (  # those of training, those of tests
     ("lamp", "phone", "kettle", "jacket", "headset", "printer", "watch", "chair"),
     ("camera", "blender", "backpack", "keyboard", "heater", "tent"),
 )
@@ -110,8 +110,18 @@ def _typo(text: str, rng: random.Random) -> str:
     return "".join(letters)
 
 
+def templates(intent: str, test: bool) -> tuple[str, ...]:
+    """The sentences of one intent, with {x} for a product and {n} for a number: those that train, or those that test."""
+    return _TEMPLATES[intent][int(test)]
+
+
 def _text(intent: str, group: str, half: int, rng: random.Random) -> str:
-    text = rng.choice(_TEMPLATES[intent][half]).format(x=rng.choice(_PRODUCTS[half]), n=rng.randrange(2, 900))
+    text = rng.choice(_TEMPLATES[intent][half]).format(x=rng.choice(PRODUCTS[half]), n=rng.randrange(2, 900))
+    return dressed(text, intent, group, half, rng)
+
+
+def dressed(text: str, intent: str, group: str, half: int, rng: random.Random) -> str:
+    """A sentence as its group has it; `half`: 0 takes the openings, denials and names of training, 1 those of tests."""
     if group == "typo":
         return _typo(text, rng)
     if group == "long":
