@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import signal
 import subprocess
@@ -16,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reference.serving.jobs.settings import ENV_PREFIX, JobSettings
+from reference.sizing.inference_modes.scaling import wanted_workers
+
+__all__ = ["Fleet", "running", "wanted_workers"]
 
 
 @dataclass
@@ -111,15 +113,3 @@ def running(settings: JobSettings, workers: int, *, drills: bool = False) -> Ite
             yield fleet
         finally:
             fleet.stop()
-
-
-def wanted_workers(depth: int, service_s: float, slots: int, target_wait_s: float, least: int, most: int) -> int:
-    """Workers that clear `depth` waiting jobs within `target_wait_s`.
-
-    Args:
-        service_s: mean seconds of a job in a slot; slots: jobs that one worker runs at once.
-        least, most: bounds of the answer; least 0 scales to zero.
-    """
-    if target_wait_s <= 0 or service_s < 0 or slots < 1 or not 0 <= least <= most:
-        raise ValueError("wanted_workers: needs target_wait_s > 0, service_s >= 0, slots >= 1 and 0 <= least <= most")
-    return max(least, min(most, math.ceil(depth * service_s / (slots * target_wait_s))))
