@@ -14,6 +14,7 @@ from reference.serving.jobs.settings import JobSettings, JobSettingsError
 async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
     import httpx
 
+    from reference.serving.ending import end_tasks
     from reference.serving.jobs.handlers import ChatHandler, handlers
     from reference.serving.jobs.store import JobStore
     from reference.serving.jobs.webhooks import Deliverer
@@ -36,7 +37,7 @@ async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
             await worker.run(stop)
         finally:
             if deliverer is not None:
-                deliverer.cancel()
+                await end_tasks(deliverer)
             if isinstance(chat := known["chat"], ChatHandler):
                 await chat.close()
             await client.aclose()

@@ -10,6 +10,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 
+from reference.serving.ending import end_tasks
 from reference.serving.jobs.handlers import Handler
 from reference.serving.jobs.model import Job, Lane, PermanentFailure, State
 from reference.serving.jobs.queue import TASK, Sender, broker
@@ -61,12 +62,10 @@ class Worker:
             await stop.wait()
         finally:
             finished.set()
-            reconciler.cancel()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(settings.lease_s):
                     await asyncio.gather(*listeners, return_exceptions=True)
-            for task in listeners:
-                task.cancel()
+            await end_tasks(reconciler, *listeners)
             for one in brokers:
                 await one.shutdown()
                 await one.connection_pool.disconnect()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI
 from redis.exceptions import RedisError
 
+from reference.serving.ending import end_tasks
 from reference.serving.gateway.errors import unavailable
 from reference.serving.jobs.model import Job, JobError, NewJob
 from reference.serving.jobs.queue import Sender
@@ -96,9 +97,7 @@ class Modes:
     async def stop(self) -> None:
         """Ends what this process does by itself; jobs and batches are in Redis."""
         await self.streams.stop()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end_tasks(*self._tasks)
         await self._sender.close()
         await self._client.aclose()
 
