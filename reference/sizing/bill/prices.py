@@ -5,14 +5,17 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from reference.sizing.bands import what_if
 from reference.sizing.cost import token_price
 from reference.sizing.evidence import Cited
+from reference.sizing.hardware import NoPrice
 
 from .lines import Line
+from .price_names import SELF_HOSTED, listed_name
 
 _BATCH = Path(__file__).with_name("batch_discounts.toml")
 
@@ -34,22 +37,26 @@ class ModelPrice:
     evidence: Cited
 
 
-@cache
+@lru_cache(4096)
 def model_price(model: str, provider: str = "") -> ModelPrice:
-    """List price of a model, offline. Raises NoPrice for one that the list does not have."""
-    found = token_price(model, provider or _provider_of_embedder(model))
+    """List price of a model, offline, under its own or LiteLLM's names (`azure/gpt-4o`, provider `bedrock`).
+
+    Raises:
+        NoPrice: the list does not have it, or it runs on an engine of one's own.
+    """
+    name, at = listed_name(model, provider)
+    if at in SELF_HOSTED:
+        raise NoPrice(f"no token price for model {name!r}: {at} is an engine of one's own, which costs GPU hours")
+    with what_if():  # an embedder's output costs nothing, which is not implausible
+        found = token_price(name, at)
     per_million = "USD/Mtoken"
     plain_input = float(found.input.to(per_million).magnitude)
     cached = plain_input if found.cached_input is None else float(found.cached_input.to(per_million).magnitude)
     return ModelPrice(
         model=found.model, provider=found.provider, input=plain_input, cached=cached,
-        output=float(found.output.to(per_million).magnitude), batch=batch_factor(found.provider), evidence=found.evidence,
+        output=float(found.output.to(per_million).magnitude), batch=batch_factor(found.provider),
+        evidence=found.evidence,
     )  # fmt: skip
-
-
-def _provider_of_embedder(model: str) -> str | None:
-    # The list finds chat models by name alone, embedders only beside their provider.
-    return "openai" if model.startswith("text-embedding-") else None
 
 
 @cache
