@@ -2,9 +2,11 @@
 
 from .assumptions import Assumed, PlanAssumptions, assumed
 from .plan import Milestone, Plan, Step, make_plan
+from .source import SourceBill, SourceRow, source_bill
 from .strategies import Applied
 from .subsets import NAMES, TITLES
 
 __all__ = [
-    "NAMES", "TITLES", "Applied", "Assumed", "Milestone", "Plan", "PlanAssumptions", "Step", "assumed", "make_plan",
+    "NAMES", "TITLES", "Applied", "Assumed", "Milestone", "Plan", "PlanAssumptions", "SourceBill", "SourceRow", "Step",
+    "assumed", "make_plan", "source_bill",
 ]  # fmt: skip

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.sizing.bill.lines import Line
-from reference.sizing.bill.prices import model_price
 
 from . import strategies
 from .assumptions import BY_FEATURE, PlanAssumptions, figures
@@ -101,17 +100,16 @@ def merged(lines: Sequence[Line], features: set[str]) -> tuple[Line, ...]:
     """Lines that are priced and treated alike as one: a plan does not care for tenants, nor for features not named."""
     sums: dict[tuple[Any, ...], list[float]] = {}
     for line in lines:
-        name = model_price(line.model, line.provider).model
         feature = line.feature if line.feature in features else ""
         # Prompts of the two kinds are treated differently by a cache of long ones only.
         long = line.requests > 0 and line.input_tokens / line.requests >= 1024
-        key = (name, line.provider, line.kind, line.batch, feature, long)
+        key = (line.model, line.provider, line.kind, line.batch, feature, long)
         total = sums.setdefault(key, [0.0] * 4)
         for i, value in enumerate((line.requests, line.input_tokens, line.output_tokens, line.cached_tokens)):
             total[i] += value
     return tuple(
-        Line(name, requests, tokens_in, tokens_out, min(cached, tokens_in), batch, "", feature, provider, kind)
-        for (name, provider, kind, batch, feature, _), (requests, tokens_in, tokens_out, cached) in sums.items()
+        Line(model, requests, tokens_in, tokens_out, min(cached, tokens_in), batch, "", feature, provider, kind)
+        for (model, provider, kind, batch, feature, _), (requests, tokens_in, tokens_out, cached) in sums.items()
     )
 
 
