@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from .lines import BillError, Kind
 
@@ -94,6 +95,7 @@ def shown(value: object, length: int = 40) -> str:
     return clean_name(repr(value) if not isinstance(value, str) else f"{value[: length + 1]!r}", length)
 
 
+@lru_cache(16_384)
 def clean_name(text: str, length: int = NAME_LENGTH) -> str:
     """A name that may be printed anywhere: no control or direction characters, not longer than `length`."""
     text = text.strip()
@@ -194,26 +196,35 @@ def flag(value: object) -> bool:
 
 def instant(value: object) -> float | None:
     """Seconds since 1970 from epoch seconds or milliseconds, or from ISO 8601 (UTC where no zone is given)."""
-    if isinstance(value, bool):
-        return None
     if isinstance(value, str):
-        text = value.strip()
-        if not text:
-            return None
+        return _instant_of_text(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return _epoch(value)
+
+
+@lru_cache(16_384)
+def _instant_of_text(text: str) -> float | None:
+    text = text.strip()
+    if not (text.isdigit() and len(text) != 8):  # `20251005` reads as a date, other digits as an epoch
         try:
             moment = dt.datetime.fromisoformat(text.removesuffix(" UTC"))
-        except ValueError:
-            moment = None
-        # `20251005` reads as a date, ten and more digits as an epoch.
-        if moment is not None and not (text.isdigit() and len(text) != 8):
             return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).timestamp()
-        try:
-            value = float(text)
-        except ValueError:
-            return None
-    if not isinstance(value, int | float) or not math.isfinite(value):
+        except (ValueError, OverflowError):
+            pass
+    try:
+        return _epoch(float(text))
+    except ValueError:
         return None
-    seconds = float(value)
+
+
+def _epoch(value: float) -> float | None:
+    try:
+        seconds = float(value)
+    except OverflowError:
+        return None
+    if not math.isfinite(seconds):
+        return None
     while seconds > 1e11:  # milliseconds, microseconds
         seconds /= 1000
     return seconds if 9.4e8 < seconds < 4.2e9 else None  # 2000 to 2103
