@@ -1,1 +1,1 @@
-"""Which model answers: a small self-hosted one, a router that is trained on recorded answers, its cost-quality curve."""
+"""A small self-hosted model, a router between it and a strong one, and what that is worth."""

@@ -32,7 +32,8 @@ _MORE: dict[str, tuple[str, ...]] = {
     "account": (
         "I do not get the mail with the new password", "please delete my user profile",
         "someone else is using my login", "the sign-in code never comes", "how can I add a second user to my profile",
-        "my user name is misspelt", "I changed my phone and cannot sign in any more", "which e-mail am I registered with",
+        "my user name is misspelt", "I changed my phone and cannot sign in any more",
+        "which e-mail am I registered with",
     ),
     "billing": (
         "my statement lists {n} euros that I do not know", "the tax number is missing on the invoice",
@@ -89,7 +90,7 @@ def sentences(intent: str) -> tuple[str, ...]:
 
 
 def split_of(number: int, fold: int = 0) -> str:
-    """Of an intent's sentences half train, a quarter calibrate, a quarter is held out; `fold` (0 to 3) turns them round.
+    """Half of an intent's sentences train, a quarter calibrates, a quarter is held out; `fold` (0 to 3) turns them.
 
     Old and new sentences are in every part: sentence k is in part k modulo 4.
     """
