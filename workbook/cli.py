@@ -26,6 +26,7 @@ COMMANDS = (
     "ingest",
     "ask",
     "moderate",
+    "bill",
     "review-queue",
     "review",
     "review-serve",
