@@ -32,6 +32,7 @@ NAMES = (
     "rollout_simulation",
     "job_queues",
     "modes",
+    "job_fleet",
 )
 
 
