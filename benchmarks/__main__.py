@@ -33,6 +33,7 @@ NAMES = (
     "job_queues",
     "modes",
     "job_fleet",
+    "model_routing",
 )
 
 
