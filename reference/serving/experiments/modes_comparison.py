@@ -296,25 +296,29 @@ async def compare(
     return Comparison(roof, deadline_s, tuple(points), kept)
 
 
-def crossing(loads: Sequence[float], values: Sequence[float], level: float) -> float | None:
-    """The first load at which `values` pass `level` (from either side), between two loads by a straight line.
+def crossing(loads: Sequence[float], values: Sequence[float], level: float, *, rising: bool) -> float | None:
+    """The load at which `values` first pass `level` upwards (`rising`) or downwards, by a straight line between two.
 
-    None if they never do. The first load itself if they begin beyond it is not a crossing: also None.
+    0.0 if they are beyond it at the lightest load already, None if they never are. loads: rising.
     """
-    for (x0, y0), (x1, y1) in zip(
-        zip(loads, values, strict=True), list(zip(loads, values, strict=True))[1:], strict=False
-    ):
-        if (y0 - level) * (y1 - level) <= 0 and y0 != y1:
-            return x0 + (x1 - x0) * (level - y0) / (y1 - y0)
+    if len(loads) != len(values) or not loads:
+        raise ValueError(f"as many values as loads are needed, got {len(values)} and {len(loads)}")
+    sign = 1 if rising else -1
+    above = [sign * (value - level) for value in values]
+    if above[0] > 0:
+        return 0.0
+    for place in range(1, len(loads)):
+        if above[place] > 0:
+            part = -above[place - 1] / (above[place] - above[place - 1])
+            return loads[place - 1] + part * (loads[place] - loads[place - 1])
     return None
 
 
 def crossings(result: Comparison, *, in_time: float = 0.95, gain: float = 0.1) -> dict[str, float | None]:
-    """Loads (shares of the roof) at which the choice of a mode changes.
+    """Loads (arrival rate over the roof's) at which the choice of a mode changes; 0.0 and None as in `crossing`.
 
-    `sync misses its deadline`, `streaming misses its deadline`: less than `in_time` of all requests are answered in
-    time. `jobs answer more than sync`: by `gain`. `batch saves less than` 10 %: the held engine seconds per answer of
-    batch come within `gain` of those of sync.
+    `sync late`, `streaming late`: fewer than `in_time` of all requests are answered in time. `jobs answer more`: more
+    requests than sync, by `gain`. `batch saves little`: sync needs at most `gain` more engine seconds per answer.
     """
     by_mode = {mode: result.of(mode) for mode in Mode}
     loads = [one.share for one in by_mode[Mode.SYNC]]
@@ -322,16 +326,12 @@ def crossings(result: Comparison, *, in_time: float = 0.95, gain: float = 0.1) -
     def useful(mode: Mode) -> list[float]:
         return [one.in_time / one.n for one in by_mode[mode]]
 
-    def seconds_each(mode: Mode) -> list[float]:
-        return [one.held_s / max(1, one.answered) for one in by_mode[mode]]
-
-    more = [
-        late.answered / max(1, now.answered) for late, now in zip(by_mode[Mode.ASYNC], by_mode[Mode.SYNC], strict=True)
-    ]
-    dearer = [a / b for a, b in zip(seconds_each(Mode.SYNC), seconds_each(Mode.BATCH), strict=True)]
+    now, later, bulk = by_mode[Mode.SYNC], by_mode[Mode.ASYNC], by_mode[Mode.BATCH]
+    more = [b.answered / max(1, a.answered) for a, b in zip(now, later, strict=True)]
+    dearer = [(a.held_s / max(1, a.answered)) / (b.held_s / max(1, b.answered)) for a, b in zip(now, bulk, strict=True)]
     return {
-        "sync misses its deadline": crossing(loads, useful(Mode.SYNC), in_time),
-        "streaming misses its deadline": crossing(loads, useful(Mode.STREAMING), in_time),
-        "jobs answer more than sync": crossing(loads, more, 1 + gain),
-        "batch saves little": crossing(loads, dearer, 1 + gain),
+        "sync late": crossing(loads, useful(Mode.SYNC), in_time, rising=False),
+        "streaming late": crossing(loads, useful(Mode.STREAMING), in_time, rising=False),
+        "jobs answer more": crossing(loads, more, 1 + gain, rising=True),
+        "batch saves little": crossing(loads, dearer, 1 + gain, rising=False),
     }

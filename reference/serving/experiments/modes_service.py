@@ -112,13 +112,23 @@ class ModesService:
 
     @contextmanager
     def workers(self, count: int = 1, **changed: Any) -> Iterator[Fleet]:
-        """Worker processes for the length of the block; `changed`: their settings, e.g. `slots_normal`."""
+        """Worker processes for the length of the block; `changed`: their settings, e.g. `slots_normal`.
+
+        The block begins when they answer: a process that still imports its libraries would be taken for a slow one.
+        """
         from reference.serving.jobs import fleet as fleets
 
         # model_copy would lose which settings were given, and workers are told only those.
         settings = type(self.jobs)(**{**self.jobs.model_dump(exclude_unset=True), **changed})
         with fleets.running(settings, count) as fleet:
+            if count:
+                for job_id in [self._hello() for _ in range(4 * count)]:
+                    self.ended(job_id)
             yield fleet
+
+    def _hello(self) -> str:
+        chat = {"model": self.engine.model, "messages": [{"role": "user", "content": "Hello."}], "max_tokens": 1}
+        return str(self.call("POST", "/jobs", json={"request": chat}).json()["id"])
 
     def key_of(self, tenant: str) -> str:
         """An API key of another tenant."""

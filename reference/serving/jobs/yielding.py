@@ -32,7 +32,9 @@ class Yielding:
     """Waits while the engine holds `most` requests or more, but for no longer than `longest_s`.
 
     Without the bound a busy day would end no batch; without the wait a batch would sit before live requests in the
-    engine's queue. One waits at a time, so that many do not start at the first gap.
+    engine's queue. One waits at a time, so that many do not start at the first gap; a look that finds room for several
+    lets as many start, else the low lane could start no more jobs than there are looks. Each worker looks for itself:
+    several together may fill a gap twice for a moment.
 
     Args:
         load: requests in the engine now.
@@ -41,20 +43,33 @@ class Yielding:
     def __init__(self, load: Callable[[], Awaitable[float]], most: int, longest_s: float) -> None:
         self._load, self._most, self._longest_s = load, most, longest_s
         self._turn = asyncio.Lock()
+        self._room, self._looked, self._let = 0, float("-inf"), float("-inf")
         self.waited_s = 0.0
 
     async def __call__(self) -> None:
         """Returns when a low job may start."""
-        import httpx
-
         begun = time.monotonic()
         async with self._turn:
-            while time.monotonic() - begun < self._longest_s:
-                try:
-                    if await self._load() < self._most:
-                        break
-                except (httpx.HTTPError, OSError):
-                    break  # an engine that does not say: the job itself finds out
-                await asyncio.sleep(_LOOK_S)
-            await asyncio.sleep(_LOOK_S / 2)  # until the one before shows in the gauge
+            if self._room > 0 and time.monotonic() - self._looked < _LOOK_S:
+                self._room -= 1
+            else:
+                await self._gap(begun)
+            self._let = time.monotonic()
         self.waited_s += time.monotonic() - begun
+
+    async def _gap(self, begun: float) -> None:
+        """Looks until there is room, or too long has passed since `begun`."""
+        import httpx
+
+        self._room = 0
+        # Until those that were let in show in the gauge.
+        await asyncio.sleep(max(0.0, self._let + _LOOK_S / 2 - time.monotonic()))
+        while time.monotonic() - begun < self._longest_s:
+            try:
+                room = self._most - await self._load()
+            except (httpx.HTTPError, OSError):
+                return  # an engine that does not say: the job itself finds out
+            if room > 0:
+                self._room, self._looked = int(room) - 1, time.monotonic()
+                return
+            await asyncio.sleep(_LOOK_S)
