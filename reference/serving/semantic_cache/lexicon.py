@@ -1,0 +1,103 @@
+"""Which words can stand for each other: WordNet's synonyms and derived forms, spelling slips, joined words.
+
+The lists are data/wordnet.json, made by scripts/build_synonyms.py. Names, numbers, units and currencies are in no list,
+so they stand for themselves only.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from importlib import resources
+
+# Steps by which WordNet's lists lead from one word to another that a cache must keep apart.
+_APART = frozenset(
+    frozenset(pair.split())
+    for pair in (
+        "day night", "hour minute", "minute second", "buy sell", "send receive", "give take", "bring take", "come go",
+        "card bill", "euro dollar", "raise lower", "hot warm", "kind form", "charge pay", "return send", "open free",
+    )
+)  # fmt: skip
+
+
+@functools.cache
+def _lists() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], dict[str, str]]:
+    """(word -> synonyms, word -> derived forms, irregular form -> base)."""
+    data = json.loads(resources.files(__package__).joinpath("data/wordnet.json").read_text("utf-8"))
+    tables = []
+    for name in ("synonyms", "derived"):
+        table: dict[str, set[str]] = {}
+        for line in data[name].splitlines():
+            group = line.split()
+            for word in group:
+                table.setdefault(word, set()).update(group)
+        tables.append({word: frozenset(others - {word}) for word, others in table.items()})
+    forms = {form: base for base, *rest in map(str.split, data["forms"].splitlines()) for form in rest}
+    return tables[0], tables[1], forms
+
+
+def known(word: str) -> bool:
+    """Whether the lists have the word: it is then no slip of the pen for another."""
+    synonyms, derived, forms = _lists()
+    return word in synonyms or word in derived or word in forms
+
+
+@functools.lru_cache(maxsize=50_000)
+def bases(word: str) -> frozenset[str]:
+    """The word and what it may be a form of: "stopped" -> stopped, stop; "copies" -> copies, copy."""
+    found = {word}
+    _, _, forms = _lists()
+    if word in forms:
+        found.add(forms[word])
+    for ending, instead in (
+        ("ies", "y"), ("ied", "y"), ("s", ""), ("es", ""), ("ed", ""), ("ed", "e"), ("ing", ""), ("ing", "e"),
+        ("er", ""), ("er", "e"), ("est", ""), ("est", "e"), ("ly", ""), ("able", ""), ("able", "e"), ("ible", ""),
+    ):  # fmt: skip
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            base = word[: -len(ending)]
+            found.add(base + instead)
+            if not instead and len(base) > 3 and base[-1] == base[-2]:
+                found.add(base[:-1])
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=200_000)
+def alike(one: str, two: str) -> bool:
+    """Whether one word may stand for the other; symmetric."""
+    if one == two:
+        return True
+    first, second = bases(one), bases(two)
+    if first & second:
+        return True
+    if frozenset((one, two)) in _APART or any(frozenset((a, b)) in _APART for a in first for b in second):
+        return False
+    synonyms, derived, _ = _lists()
+    around_first = first.union(*(derived.get(word, ()) for word in first))
+    around_second = second.union(*(derived.get(word, ()) for word in second))
+    if around_first & around_second:
+        return True
+    if any(synonyms.get(word, frozenset()) & around_second for word in around_first):
+        return True
+    return slip(one, two)
+
+
+def slip(one: str, two: str) -> bool:
+    """One letter missing, doubled, changed or swapped with its neighbour, in long words of which one is unknown."""
+    if min(len(one), len(two)) < 5 or one[0] != two[0] or not (one.isalpha() and two.isalpha()):
+        return False
+    if (known_form(one) and known_form(two)) or abs(len(one) - len(two)) > 1:
+        return False
+    if len(one) == len(two):
+        wrong = [k for k in range(len(one)) if one[k] != two[k]]
+        if len(wrong) == 1:
+            return True
+        return len(wrong) == 2 and wrong[1] == wrong[0] + 1 and one[wrong[0]] == two[wrong[1]] and (
+            one[wrong[1]] == two[wrong[0]]
+        )
+    short, long = sorted((one, two), key=len)
+    return any(long[:k] + long[k + 1 :] == short for k in range(len(long)))
+
+
+def known_form(word: str) -> bool:
+    """Whether the word or a base of it is in the lists."""
+    return any(known(base) for base in bases(word))
