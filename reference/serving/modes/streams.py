@@ -40,32 +40,32 @@ class Streams:
     def _keys(self, stream_id: str) -> tuple[str, str]:
         return f"{self._settings.prefix}:stream-log:{stream_id}", f"{self._settings.prefix}:stream-meta:{stream_id}"
 
-    async def begin(self, call: Call, reply: Reply) -> tuple[str, StreamLog]:
-        """Starts to write a reply down. The reader's connection is no part of it."""
+    @property
+    def heartbeat_s(self) -> float:
+        """Longest silence that a reader sees."""
+        return self._settings.heartbeat_s
+
+    async def begin(self, call: Call, coming: asyncio.Task[Reply]) -> tuple[str, StreamLog]:
+        """Starts to write a reply down, whose first token may be yet to come. The reader's connection is no part of it.
+
+        A reply that fails then ends the stream with an error event.
+        """
         stream_id = f"stream-{uuid.uuid4().hex}"
         log = StreamLog(self._client, *self._keys(stream_id), self._settings.stream_ttl_s)
         # Whose it is stands in Redis before the client learns the id.
         await cast("Any", self._client.hset(self._keys(stream_id)[1], mapping={"tenant": call.key.tenant}))
         await log.flush()
         self._here[stream_id] = log
-        task = asyncio.create_task(self._write(stream_id, log, call, reply), name=stream_id)
+        task = asyncio.create_task(self._write(stream_id, log, call, coming), name=stream_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return stream_id, log
 
-    async def _write(self, stream_id: str, log: StreamLog, call: Call, reply: Reply) -> None:
-        from reference.serving.gateway.responses import ChunkWriter, cached_events
-
+    async def _write(self, stream_id: str, log: StreamLog, call: Call, coming: asyncio.Task[Reply]) -> None:
         keeper = asyncio.create_task(log.keep())
-        writer, generation = ChunkWriter(call), reply.generation
         orphan = asyncio.create_task(self._orphaned(log))
+        pump = asyncio.create_task(_pump(coming, call, log))
         try:
-            if generation is not None:
-                batches = generation.batches()
-            else:
-                assert reply.answer is not None
-                batches = cached_events(reply.answer)
-            pump = asyncio.create_task(_pump(batches, writer, log))
             await asyncio.wait([pump, orphan], return_when=asyncio.FIRST_COMPLETED)
             if not pump.done():
                 pump.cancel()
@@ -79,8 +79,7 @@ class Streams:
                 log.append(failure("internal_error", "The gateway failed. Report the request id."))
         finally:
             orphan.cancel()
-            if generation is not None:
-                generation.detach()
+            pump.cancel()
             log.end()
             await keeper
             # Late readers of this process find it in Redis, as those of any other do.
@@ -120,11 +119,25 @@ class Streams:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _pump(batches: AsyncIterator[list[Any]], writer: Any, log: StreamLog) -> None:
-    async for batch in batches:
-        for part in writer.encode(batch).split(b"\n\n"):
-            if part:
-                log.append(part.removeprefix(b"data: "))
+async def _pump(coming: asyncio.Task[Reply], call: Call, log: StreamLog) -> None:
+    """Writes the events of a reply into the log. Cancelled, it takes the reply along."""
+    from reference.serving.gateway.responses import ChunkWriter, cached_events
+
+    reply = await coming
+    writer, generation = ChunkWriter(call), reply.generation
+    try:
+        if generation is not None:
+            batches = generation.batches()
+        else:
+            assert reply.answer is not None
+            batches = cached_events(reply.answer)
+        async for batch in batches:
+            for part in writer.encode(batch).split(b"\n\n"):
+                if part:
+                    log.append(part.removeprefix(b"data: "))
+    finally:
+        if generation is not None:
+            generation.detach()
 
 
 def _response(streams: Streams, stream_id: str, after: int, headers: dict[str, str]) -> StreamingResponse:
@@ -152,11 +165,22 @@ def last_event_id(headers: Any) -> int:
 
 
 async def post(request: Request) -> StreamingResponse:
-    """Begins a stream. Body: a chat request."""
+    """Begins a stream. Body: a chat request.
+
+    What fails at once fails with a status of its own. After a heartbeat's time the client gets its headers and
+    heartbeats without the first token: a long wait for it must not look like a dead connection to a proxy.
+    """
     streams: Streams = request.app.state.modes.streams
     call = await chat_call(request, force_stream=True)
-    reply = await request.app.state.pipeline.reply(call)
-    stream_id, _ = await streams.begin(call, reply)
+    coming = asyncio.create_task(request.app.state.pipeline.reply(call))
+    try:
+        await asyncio.wait([coming], timeout=streams.heartbeat_s)
+        if coming.done():
+            coming.result()
+        stream_id, _ = await streams.begin(call, coming)
+    except BaseException:
+        coming.cancel()
+        raise
     return _response(streams, stream_id, 0, call.headers)
 
 

@@ -116,3 +116,38 @@ def test_a_stream_of_another_tenant_is_not_found(start):
         list(events)
     assert service.call("GET", f"/v1/streams/{events.stream_id}", key=service.other_tenant()).status_code == 404
     assert service.call("GET", "/v1/streams/stream-none").status_code == 404
+
+
+def test_a_client_that_waits_for_its_first_token_gets_heartbeats(start, fake):
+    fake.ttft = 1.0
+    service = start(modes={"heartbeat_s": 0.1})
+    lines = []
+    with service.stream() as events:
+        lines = list(events.reply.iter_lines())
+    first = next(place for place, line in enumerate(lines) if line.startswith("data:"))
+    assert sum(line.startswith(":") for line in lines[:first]) >= 3
+    assert lines[-2] == "data: [DONE]"
+
+
+def test_a_request_that_fails_after_the_heartbeats_began_ends_with_an_error_event(start, fake):
+    fake.ttft, fake.die_after = 0.5, 0
+    with start(modes={"heartbeat_s": 0.1}, max_retries=0).stream() as events:
+        assert events.reply.status_code == 200
+        seen = list(events)
+    assert "error" in seen[-1][1]
+
+
+def test_a_request_that_is_refused_at_once_keeps_its_status(start):
+    reply = start().call("POST", "/v1/streams", json={**CHAT, "model": "none"})
+    assert reply.status_code == 404
+
+
+def test_a_client_that_leaves_before_the_first_token_frees_the_engine(start, fake):
+    fake.ttft = 30.0
+    service = start(modes={"heartbeat_s": 0.05, "orphan_s": 0.3})
+    with service.stream() as events:
+        assert events.stream_id
+    deadline = time.monotonic() + 10
+    while not fake.cancelled and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert fake.cancelled == 1
