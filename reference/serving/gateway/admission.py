@@ -23,12 +23,13 @@ class Admission:
         self._last_done = now()
         metrics.watch(metrics.inflight, lambda: float(self.inflight))
 
-    def enter(self) -> None:
-        """Takes a slot. Raises GatewayError 429 with Retry-After if there is none."""
+    def enter(self, monitor: Monitor | None = None) -> None:
+        """Takes a slot (`monitor`: of which engine). Raises GatewayError 429 with Retry-After if there is none."""
+        monitor = monitor or self._monitor
         if self.inflight >= self._settings.max_inflight:
             raise self._shed("inflight", self.inflight)
-        if self._monitor.waiting > self._settings.max_engine_queue:
-            raise self._shed("engine_queue", int(self._monitor.waiting))
+        if monitor.waiting > self._settings.max_engine_queue:
+            raise self._shed("engine_queue", int(monitor.waiting))
         self.inflight += 1
 
     def leave(self) -> None:

@@ -30,8 +30,11 @@ from reference.serving.gateway.responses import (
     until_gone,
 )
 from reference.serving.gateway.schema import parse
+from reference.serving.gateway.seams import Chooser, SimilarAnswers
 from reference.serving.gateway.settings import Settings
 from reference.serving.gateway.tokens import TokenCounter
+from reference.serving.gateway.usage.records import feature_of
+from reference.serving.gateway.usage.route import usage_page
 
 
 class Extension(Protocol):
@@ -54,6 +57,8 @@ def create_app(
     retriever: Retriever | None = None,
     summariser: Summariser | None = None,
     counter: TokenCounter | None = None,
+    chooser: Chooser | None = None,
+    similar: SimilarAnswers | None = None,
     extensions: Sequence[Extension] = (),
 ) -> FastAPI:
     """The gateway as an ASGI app. Connections are opened when it starts; `app.state.services` has the parts.
@@ -64,13 +69,23 @@ def create_app(
         retriever: finds passages for a prompt; default none.
         summariser: folds old turns of a session; default as `settings.summariser` says.
         counter: counts tokens; default from `settings.model_dir`.
+        chooser: says which of two tiers answers a request for the model `auto`; needs `settings.small_engine_url`.
+        similar: finds answers to questions that mean the same; default none.
         extensions: add routes of their own.
     """
     settings = settings or Settings.from_env()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        parts = wiring.build(settings, guards=guards, retriever=retriever, summariser=summariser, counter=counter)
+        parts = wiring.build(
+            settings,
+            guards=guards,
+            retriever=retriever,
+            summariser=summariser,
+            counter=counter,
+            chooser=chooser,
+            similar=similar,
+        )
         app.state.services = parts
         app.state.pipeline = Pipeline(parts)
         await parts.start()
@@ -89,6 +104,7 @@ def create_app(
     app.add_api_route("/v1/models", _models, methods=["GET"], response_model=None)
     app.add_api_route("/v1/models/{model_id:path}", _model, methods=["GET"], response_model=None)
     app.add_api_route("/v1/sessions/{session_id}", _forget, methods=["DELETE"], response_model=None)
+    app.add_api_route("/v1/organization/usage/completions", usage_page, methods=["GET"], response_model=None)
     app.add_api_route("/healthz", _healthz, methods=["GET"], response_model=None)
     app.add_api_route("/readyz", _readyz, methods=["GET"], response_model=None)
     app.add_api_route("/metrics", _metrics, methods=["GET"], response_model=None)
@@ -107,7 +123,8 @@ async def _chat(request: Request) -> Response:
     body = await read_body(request, parts.settings)
     chat = parse(body, parts.settings)
     call = Call(info.request_id, key, chat, info.received, deadline, session_of(headers, chat), fields=info.fields)
-    info.fields.update(stream=chat.stream, model=chat.model if chat.model in parts.monitor.served else "?")
+    call.feature = feature_of(chat, parts.settings)
+    info.fields.update(stream=chat.stream, model=chat.model if chat.model in parts.tiers.served else "?")
     info.extra_headers = call.headers
     try:
         reply: Reply = await _reply(request, call)
@@ -156,20 +173,21 @@ def _model_entry(parts: wiring.Services, name: str) -> dict[str, Any]:
         "object": "model",
         "created": 0,
         "owned_by": "workbook",
-        "max_model_len": parts.monitor.token_budget,
+        "max_model_len": parts.tiers.window_of(name),
     }
 
 
 async def _models(request: Request) -> Response:
     parts: wiring.Services = request.app.state.services
     await parts.auth.check(request.headers.get("authorization"))
-    return _json({"object": "list", "data": [_model_entry(parts, name) for name in parts.monitor.served]})
+    return _json({"object": "list", "data": [_model_entry(parts, name) for name in parts.tiers.served]})
 
 
 async def _model(request: Request, model_id: str) -> Response:
     parts: wiring.Services = request.app.state.services
     await parts.auth.check(request.headers.get("authorization"))
-    parts.monitor.require_model(model_id)
+    if model_id not in parts.tiers.served:
+        parts.tiers.serving(model_id)
     return _json(_model_entry(parts, model_id))
 
 
@@ -197,7 +215,8 @@ async def _readyz(request: Request) -> Response:
         "engine": "up" if parts.monitor.healthy else "down",
         "breaker": parts.breaker.state.name.lower(),
         "redis": "up" if parts.gate.up else "down",
-        "models": parts.monitor.served,
+        "models": parts.tiers.served,
+        **parts.tiers.describe(),
     }
     return _json(state, 200 if ready else 503, None if ready else {"retry-after": "2"})
 

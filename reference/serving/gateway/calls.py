@@ -12,6 +12,7 @@ from reference.serving.gateway.exact_cache import Answer
 from reference.serving.gateway.generation import Generation
 from reference.serving.gateway.keys import ApiKey
 from reference.serving.gateway.schema import ChatRequest
+from reference.serving.gateway.seams import TierName
 from reference.serving.gateway.sessions import check_session_id
 
 SESSION_HEADER = "x-session-id"
@@ -30,6 +31,10 @@ class Call:
     session_id: str | None
     headers: dict[str, str] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
+    tier: TierName = "strong"
+    auto: bool = False  # the tier was chosen by the gateway
+    feature: str = ""  # what it is for, as the client says
+    charged: bool = False  # the key's request quota has paid for it
 
 
 @dataclass

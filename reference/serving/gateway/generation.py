@@ -9,11 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
+from typing import TYPE_CHECKING
 
 from reference.serving.gateway.errors import GatewayError, deadline_exceeded
 from reference.serving.gateway.exact_cache import Answer, Choice
 from reference.serving.gateway.logs import log_event
 from reference.serving.gateway.upstream import Delta, Event, Finish, Usage
+
+if TYPE_CHECKING:
+    from reference.serving.gateway.similar import Hit
 
 
 class NotShared(GatewayError):
@@ -52,7 +56,10 @@ class Generation:
         self.error: GatewayError | None = None
         self.done = False
         self._finished = False
+        self._after: list[Callable[[Answer], None]] = []
         self.replayed = False  # True if another gateway process generated the answer
+        self.similar: Hit | None = None  # set if the answer was given to a question that means the same
+        self.redacted = False  # True if the output guard found something
 
     def start(
         self,
@@ -97,6 +104,8 @@ class Generation:
                 self._log.extend(held)
                 self._finished = True
                 self._wake()
+                for each in self._after:
+                    each(self.answer)
         except GatewayError as error:
             self.error = error
         except TimeoutError:
@@ -118,6 +127,13 @@ class Generation:
             if not waiter.done():
                 waiter.set_result(None)
         self._waiters.clear()
+
+    def after(self, call: Callable[[Answer], None]) -> None:
+        """Calls `call(answer)` once the answer is whole; never if it fails."""
+        if self._finished and self.answer is not None:
+            call(self.answer)
+        else:
+            self._after.append(call)
 
     def attach(self) -> None:
         """Counts a reader."""

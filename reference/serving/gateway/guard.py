@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Protocol
 
@@ -189,11 +189,13 @@ async def guard_stream(
     choices: int,
     prompt_tokens: int,
     metrics: Metrics,
+    on_findings: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Event]:
     """The events of `source` with each choice's text passed through a guard of its own.
 
     A blocked choice ends with finish reason "content_filter"; when all choices have ended the engine is stopped. Token
-    counts are then those of the pieces seen so far, since the engine gives its own only at the end.
+    counts are then those of the pieces seen so far, since the engine gives its own only at the end. `on_findings` is
+    called before the end of a choice in which a guard found something.
     """
     if isinstance(guards, NoGuards):
         async with aclosing(source):
@@ -221,7 +223,10 @@ async def guard_stream(
                 yield Delta(index, text)
             if guard.blocked or isinstance(event, Finish):
                 ended.add(index)
-                count_findings(metrics, "output", getattr(guard, "findings", ()))
+                findings = getattr(guard, "findings", ())
+                count_findings(metrics, "output", findings)
+                if findings or guard.blocked:
+                    on_findings()
                 if guard.blocked:
                     metrics.guardrail_blocks.labels("output").inc()
                 reason = "content_filter" if guard.blocked or isinstance(event, Delta) else event.reason

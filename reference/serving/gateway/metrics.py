@@ -59,6 +59,18 @@ class Metrics:
         self.guardrail_blocks = counter("guardrail_blocks", "Requests or answers blocked", ("direction",))
         self.disconnects = counter("client_disconnects", "Clients that left before the end", ("phase",))
         self.slow_readers = counter("slow_readers", "Streams ended because the client did not read")
+        self.small_engine_up = gauge("small_engine_up", "1 if the last poll of the small tier's engine succeeded")
+        self.small_engine_waiting = gauge("small_engine_requests_waiting", "Queue of the small tier's engine")
+        self.small_engine_running = gauge("small_engine_requests_running", "Running requests of the small tier")
+        self.small_breaker_state = gauge("small_breaker_state", "Circuit to the small tier, as gateway_breaker_state")
+        self.routed = counter("routed", "Requests whose tier was chosen, by the tier first tried", ("tier",))
+        self.tier_fallbacks = counter("tier_fallbacks", "Requests that the strong tier took over", ("reason",))
+        self.chooser_failures = counter("chooser_failures", "Choices that failed or took too long", ("reason",))
+        self.similar = counter("similar_requests", "Look-ups of similar answers", ("outcome",))
+        self.similar_kept = counter("similar_kept", "Answers offered to the store of similar ones", ("outcome",))
+        self.usage_writes = counter("usage_writes", "Writes of usage to Redis", ("outcome",))
+        self.usage_dropped = counter("usage_dropped_requests", "Uses that were not counted: the buffer was full")
+        self.usage_waiting = gauge("usage_series_waiting", "Series of usage that are not written yet")
         self.rag = counter("rag_requests", "Retrieval calls", ("outcome",))
 
     def watch(self, gauge: Gauge, value: Callable[[], float]) -> None:

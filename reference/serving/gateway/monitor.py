@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
+from typing import Literal
 
 import httpx
 
@@ -21,10 +22,21 @@ _SILENT_POLLS = 3
 
 
 class Monitor:
-    """Polls the engine (health, queue, models) and Redis. Requests read its fields; they never wait for it."""
+    """Polls the engine (health, queue, models) and Redis. Requests read its fields; they never wait for it.
+
+    Args:
+        gate: None: Redis is watched by another.
+        tier: which engine it is; the metrics of the small one have names of their own.
+    """
 
     def __init__(
-        self, client: httpx.AsyncClient, gate: RedisGate, breaker: CircuitBreaker, settings: Settings, metrics: Metrics
+        self,
+        client: httpx.AsyncClient,
+        gate: RedisGate | None,
+        breaker: CircuitBreaker,
+        settings: Settings,
+        metrics: Metrics,
+        tier: Literal["strong", "small"] = "strong",
     ) -> None:
         self._client = client
         self._gate = gate
@@ -39,11 +51,14 @@ class Monitor:
         self._described = False
         self._was_down = False
         self._silent = 0
-        metrics.watch(metrics.engine_up, lambda: float(self.healthy))
-        metrics.watch(metrics.engine_waiting, lambda: self.waiting)
-        metrics.watch(metrics.engine_running, lambda: self.running)
-        metrics.watch(metrics.redis_up, lambda: float(gate.up))
-        metrics.watch(metrics.breaker_state, lambda: float(breaker.state))
+        self._tier = tier
+        small = tier == "small"
+        metrics.watch(metrics.small_engine_up if small else metrics.engine_up, lambda: float(self.healthy))
+        metrics.watch(metrics.small_engine_waiting if small else metrics.engine_waiting, lambda: self.waiting)
+        metrics.watch(metrics.small_engine_running if small else metrics.engine_running, lambda: self.running)
+        metrics.watch(metrics.small_breaker_state if small else metrics.breaker_state, lambda: float(breaker.state))
+        if gate is not None:
+            metrics.watch(metrics.redis_up, lambda: float(gate.up))
 
     @property
     def ready(self) -> bool:
@@ -76,14 +91,18 @@ class Monitor:
 
     async def poll(self) -> None:
         """One look at the engine and at Redis."""
-        _, seen = await asyncio.gather(self._gate.probe(), probe(self._client, self._settings.poll_timeout_s))
+        looking = probe(self._client, self._settings.poll_timeout_s)
+        if self._gate is None:
+            seen = await looking
+        else:
+            _, seen = await asyncio.gather(self._gate.probe(), looking)
         self._silent = self._silent + 1 if seen.healthy is None else 0
         if seen.healthy is None and self._silent < _SILENT_POLLS:
             return
         if seen.healthy and not self._described:
             await self._describe()
         if bool(seen.healthy) != self.healthy:
-            log_event("engine_up" if seen.healthy else "engine_down", logging.WARNING)
+            log_event("engine_up" if seen.healthy else "engine_down", logging.WARNING, tier=self._tier)
         self.healthy = bool(seen.healthy)
         self.waiting = seen.waiting or 0.0
         self.running = seen.running or 0.0

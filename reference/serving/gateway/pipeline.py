@@ -3,33 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import Any
 
 from reference.serving.gateway.calls import Call, Reply, live
 from reference.serving.gateway.context import Budget
+from reference.serving.gateway.errors import GatewayError
 from reference.serving.gateway.exact_cache import Answer, cache_digest
 from reference.serving.gateway.flights import across_processes
-from reference.serving.gateway.generation import Generation, NotShared
+from reference.serving.gateway.generation import Generation, NotShared, events_of
 from reference.serving.gateway.guard import guard_stream, policy_version
 from reference.serving.gateway.logs import now
 from reference.serving.gateway.prompts import Messages, Prompts
 from reference.serving.gateway.quota import Quota
 from reference.serving.gateway.services import Services
+from reference.serving.gateway.similar import Asked
+from reference.serving.gateway.tiers import Tier
 from reference.serving.gateway.turns import SessionTurn
 from reference.serving.gateway.upstream import Delta, Event
+from reference.serving.gateway.usage.meter import EngineUse
+from reference.serving.gateway.usage.records import Labels, Saver, avoided
 
 
 @dataclass(frozen=True)
 class Work:
-    """What one generation needs: the engine's request, and the prompt's tokens and budget for the accounts."""
+    """What one generation needs: the engine and its request; for the accounts, the prompt's tokens, budget and labels.
 
+    The call itself may have moved to another tier by the time the generation ends.
+    """
+
+    tier: Tier
     body: dict[str, Any]
     messages: Messages
     tokens: int
     budget: Budget
+    labels: Labels
 
 
 class Pipeline:
@@ -47,10 +57,25 @@ class Pipeline:
         Raises:
             GatewayError: the request is refused or fails before its first token.
         """
-        s = self._s
-        s.monitor.require_model(call.request.model)
+        tiers = self._s.tiers
+        call.auto = tiers.is_auto(call.request.model)
+        named = "strong" if call.auto else tiers.serving(call.request.model)
         self.quota.refuse_early(call)
         messages = await self.prompts.cleaned(call)
+        if call.auto:
+            await tiers.choose(call, next(m["content"] for m in reversed(messages) if m["role"] == "user"))
+        else:
+            tiers.put_on(call, named)
+        try:
+            return await self._on_tier(call, messages)
+        except GatewayError as error:
+            if not tiers.makes_good(call, error):
+                raise
+            tiers.fall_back(call, error.code)
+        return await self._on_tier(call, messages)
+
+    async def _on_tier(self, call: Call, messages: Messages) -> Reply:
+        s = self._s
         if call.session_id is None and s.settings.cache_enabled and call.request.deterministic:
             return await self._cached(call, messages)
         await self.quota.charge_request(call)
@@ -74,7 +99,7 @@ class Pipeline:
 
     def _work(self, call: Call, messages: Messages, tokens: int | None = None, answer: int | None = None) -> Work:
         body, tokens, budget = self.prompts.engine_body(call, messages, tokens, answer)
-        return Work(body, messages, tokens, budget)
+        return Work(self._s.tiers.of(call), body, messages, tokens, budget, labels_of(call))
 
     async def _generate(
         self, call: Call, work: Work, generation: Generation, resources: AsyncExitStack
@@ -84,8 +109,10 @@ class Pipeline:
         cost = work.tokens + call.request.choices * work.budget.answer
         await self.quota.reserve(call, cost)
         pieces = 0
+        use = EngineUse(s.meter, work.labels, work.tokens)
 
         async def settle() -> None:
+            use.settle()
             used = work.tokens + pieces
             if generation.answer is not None:
                 used = generation.answer.prompt_tokens + generation.answer.completion_tokens
@@ -94,11 +121,15 @@ class Pipeline:
             await self.quota.give_back(call, cost - used)
 
         resources.push_async_callback(settle)
-        s.admission.enter()
+        s.admission.enter(work.tier.monitor)
         try:
             system = "\n".join(m["content"] for m in work.messages if m["role"] == "system")
-            source = s.upstream.stream(work.body, call.request_id)
-            guarded = guard_stream(source, s.guards, system, call.request.choices, work.tokens, s.metrics)
+            source = use.watching(work.tier.upstream.stream(work.body, call.request_id))
+
+            def redacted() -> None:
+                generation.redacted = True
+
+            guarded = guard_stream(source, s.guards, system, call.request.choices, work.tokens, s.metrics, redacted)
             async for event in guarded:
                 pieces += isinstance(event, Delta)
                 yield event
@@ -108,25 +139,26 @@ class Pipeline:
     # --- exact cache ------------------------------------------------------------------------------------------------
 
     async def _cached(self, call: Call, messages: Messages) -> Reply:
-        s, tenant = self._s, call.key.tenant
+        s, tenant, clean = self._s, call.key.tenant, messages
         retrieves = self.prompts.retrieves
         if retrieves:  # what is retrieved belongs to the key, and a refused request must not cost a retrieval
             await self.quota.charge_request(call)
             messages = await self.prompts.with_passages(call, messages)
         digest = self._digest(call, messages)
-        if retrieves:
+        if retrieves or call.charged:
             answer = await s.cache.get(tenant, digest)
         else:
             answer = s.cache.decode(await self.quota.charge_and_get(call, s.cache.redis_key(tenant, digest)))
         if answer is not None:
             self._note(call, "hit")
+            self._saved(call, "exact_cache", answer)
             s.metrics.ttft.labels("cache").observe(now() - call.received)
             return Reply(call, answer=answer)
         while True:
             generation = s.flights.join(digest)
             joined = generation is not None
             if generation is None:
-                generation = self._lead(call, messages, tenant, digest)
+                generation = self._lead(call, clean, messages, tenant, digest)
             else:
                 generation.attach()
             try:
@@ -135,14 +167,35 @@ class Pipeline:
                 if not joined:
                     raise
                 continue  # the leader left or had no quota; the generation itself did not fail
-            self._note(call, "coalesced" if joined or generation.replayed else "miss")
+            self._note_reply(call, generation, joined)
             return reply
+
+    def _note_reply(self, call: Call, generation: Generation, joined: bool) -> None:
+        """Says where the answer comes from, and has counted what it saved."""
+        saver: Saver
+        if generation.similar is not None:
+            hit, outcome, saver = generation.similar, "similar", "similar_cache"
+            call.headers["x-cache-similarity"] = f"{hit.similarity:.4f}"
+            call.headers["x-cache-question-sha256"] = hit.question_digest
+            self._s.metrics.ttft.labels("similar").observe(now() - call.received)
+        elif joined or generation.replayed:
+            outcome, saver = "coalesced", "coalesced"
+        else:
+            self._note(call, "miss")
+            return
+        self._note(call, outcome)
+        generation.after(lambda answer: self._saved(call, saver, answer))
+
+    def _saved(self, call: Call, saver: Saver, answer: Answer) -> None:
+        if self._s.meter is not None:
+            saved = avoided(saver, answer.prompt_tokens, answer.completion_tokens)
+            self._s.meter.record(labels_of(call), saved)
 
     def _digest(self, call: Call, messages: Messages) -> str:
         return cache_digest(
             tenant=call.key.tenant,
             model=call.request.model,
-            model_version=self._s.model_version,
+            model_version=self._s.tiers.of(call).model_version,
             messages=messages,
             sampling=call.request.sampling(),
             max_tokens=call.request.answer_tokens or self._s.settings.default_max_tokens,
@@ -153,9 +206,13 @@ class Pipeline:
         call.headers["x-cache"] = call.fields["cache"] = outcome
         self._s.metrics.cache.labels(outcome).inc()
 
-    def _lead(self, call: Call, messages: Messages, tenant: str, digest: str) -> Generation:
-        """Starts the generation that equal requests join. No await in here: nobody may run between join and lead."""
-        s = self._s
+    def _lead(self, call: Call, clean: Messages, messages: Messages, tenant: str, digest: str) -> Generation:
+        """Starts the generation that equal requests join. No await in here: nobody may run between join and lead.
+
+        Args:
+            clean: the messages without retrieved passages.
+        """
+        s, similar = self._s, self._s.similar
         work = self._work(call, messages)
         generation, resources = self._new_generation(), AsyncExitStack()
         resources.callback(s.flights.forget, digest, generation)
@@ -163,18 +220,41 @@ class Pipeline:
         def generate() -> AsyncGenerator[Event]:
             return self._generate(call, work, generation, resources)
 
+        version = work.tier.model_version
+        asked = similar.asked(call, clean, messages, version, self._policy) if similar is not None else None
+
         async def store(answer: Answer) -> None:
-            if not generation.replayed and answer.cacheable and not await s.cache.put(tenant, digest, answer):
+            # An answer to another question is not stored as this one's: who asks next must hear, too, that it is such.
+            if generation.replayed or generation.similar is not None or not answer.cacheable:
+                return
+            if not await s.cache.put(tenant, digest, answer):
                 s.metrics.cache_errors.labels("put").inc()
+            elif similar is not None and asked is not None:
+                similar.keep(asked, answer, generation.redacted)
+
+        def flight() -> AsyncGenerator[Event]:
+            lock_s = s.settings.flight_lock_s
+            return across_processes(s.cache, tenant, digest, lock_s, generate, generation, resources)
 
         s.flights.lead(digest, generation)
-        lock_s = s.settings.flight_lock_s
-        generation.start(
-            lambda: across_processes(s.cache, tenant, digest, lock_s, generate, generation, resources),
-            store,
-            resources,
-        )
+        source = flight if asked is None else lambda: self._similar_first(asked, generation, flight)
+        generation.start(source, store, resources)
         return generation
+
+    async def _similar_first(
+        self, asked: Asked, generation: Generation, otherwise: Callable[[], AsyncGenerator[Event]]
+    ) -> AsyncGenerator[Event]:
+        """The answer to a question that means the same, else the events of `otherwise()`."""
+        assert self._s.similar is not None
+        hit = await self._s.similar.find(asked)
+        if hit is not None:
+            generation.similar, generation.answer = hit, hit.answer
+            for event in events_of(hit.answer):
+                yield event
+            return
+        async with aclosing(otherwise()) as events:
+            async for event in events:
+                yield event
 
     # --- sessions ---------------------------------------------------------------------------------------------------
 
@@ -189,6 +269,11 @@ class Pipeline:
             raise
         generation.start(lambda: self._generate(call, work, generation, resources), turn.commit, resources)
         return await live(call, generation)
+
+
+def labels_of(call: Call) -> Labels:
+    """What a call's use counts under."""
+    return Labels(call.key.tenant, call.key.key_id, call.request.model, call.tier, call.feature)
 
 
 async def _nothing(answer: Answer) -> None:

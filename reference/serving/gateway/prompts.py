@@ -56,7 +56,9 @@ class Prompts:
             return messages
         passages = await check_passages(s.guards, passages, s.metrics)
         if limit is None:
-            limit = s.monitor.token_budget - (call.request.answer_tokens or s.settings.default_max_tokens)
+            limit = s.tiers.of(call).monitor.token_budget - (
+                call.request.answer_tokens or s.settings.default_max_tokens
+            )
         count = s.counter.count_prompt
         passages = [Passage(s.counter.neutralise(p.text)[0], p.source, p.score) for p in passages]
         kept = fit_passages(messages, passages, count, limit, s.settings.rag_tokens)
@@ -70,7 +72,7 @@ class Prompts:
         """The request for the engine, the tokens of its prompt, and the budget it was held to."""
         if tokens is None:
             tokens = self.count(messages)
-        total = self._s.monitor.token_budget
+        total = self._s.tiers.of(call).monitor.token_budget
         answer = answer or call.request.answer_tokens
         if answer is None:
             answer = max(1, min(self._s.settings.default_max_tokens, total - tokens))

@@ -28,12 +28,16 @@ class Quota:
             self._note(call, verdict)
 
     async def charge_request(self, call: Call) -> None:
-        """Charges one request. Raises GatewayError 429."""
+        """Charges one request, once however many tiers it is tried on. Raises GatewayError 429."""
+        if call.charged:
+            return
+        call.charged = True
         self._note(call, await self._s.limiter.charge("requests", call.key.key_id, self._rpm(call), 1))
 
     async def charge_and_get(self, call: Call, cache_key: str) -> bytes | None:
         """Charges one request and reads the cache in the same round trip. Raises GatewayError 429."""
         s, rpm, key_id = self._s, self._rpm(call), call.key.key_id
+        call.charged = True
         key = s.limiter.redis_key("requests", key_id)
         stored: bytes | None = None
         try:

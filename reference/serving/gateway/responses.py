@@ -231,7 +231,7 @@ class TokenClock:
     def saw(self, batch: list[Event]) -> None:
         """Notes the events that have just arrived."""
         count = sum(isinstance(event, Delta) for event in batch)
-        if count and self._call.fields.get("cache") != "hit":
+        if count and self._call.fields.get("cache") not in {"hit", "similar"}:
             self._last = now()
             if not self._first:
                 self._first = self._last

@@ -126,7 +126,8 @@ def run_in_thread(settings: Settings | None = None, **parts: Any) -> Iterator[Ru
 
     Args:
         settings: default `Settings.from_env()`; `port` 0 or taken settings aside, the port is always a free one.
-        parts: further arguments of `create_app` (`guards`, `retriever`, `summariser`, `counter`).
+        parts: further arguments of `create_app` (`guards`, `retriever`, `summariser`, `counter`, `chooser`, `similar`,
+            `extensions`).
 
     Raises:
         GatewayStartError: it did not come up; the message says why.

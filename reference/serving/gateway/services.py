@@ -19,12 +19,16 @@ from reference.serving.gateway.logs import log_event
 from reference.serving.gateway.metrics import Metrics
 from reference.serving.gateway.monitor import Monitor
 from reference.serving.gateway.rag import NoRetriever, Retriever
+from reference.serving.gateway.seams import Chooser, SimilarAnswers
 from reference.serving.gateway.sessions import Sessions
 from reference.serving.gateway.settings import Settings
+from reference.serving.gateway.similar import SimilarTier
 from reference.serving.gateway.store import RedisGate
 from reference.serving.gateway.summary import engine_summariser, extractive_summariser
+from reference.serving.gateway.tiers import Tier, Tiers, small_tier
 from reference.serving.gateway.tokens import ByteTokenCounter, ModelTokenCounter, TokenCounter, model_digest
 from reference.serving.gateway.upstream import Upstream, engine_client
+from reference.serving.gateway.usage.meter import Meter
 
 
 @dataclass
@@ -49,13 +53,24 @@ class Services:
     guards: Guards
     retriever: Retriever
     summarise: Summariser
+    tiers: Tiers
+    similar: SimilarTier | None
+    meter: Meter | None
 
     async def start(self) -> None:
         """Begins to watch engine and Redis."""
         await self.monitor.start()
+        await self.tiers.start()
+        if self.meter is not None:
+            self.meter.start()
 
     async def stop(self) -> None:
         """Closes connections."""
+        if self.similar is not None:
+            await self.similar.stop()
+        if self.meter is not None:
+            await self.meter.stop()
+        await self.tiers.stop()
         await self.monitor.stop()
         await self.http.aclose()
         await self.gate.close()
@@ -84,6 +99,8 @@ def build(
     retriever: Retriever | None = None,
     summariser: Summariser | None = None,
     counter: TokenCounter | None = None,
+    chooser: Chooser | None = None,
+    similar: SimilarAnswers | None = None,
 ) -> Services:
     """Wires the parts. Must run inside the event loop that will use them.
 
@@ -117,6 +134,8 @@ def build(
             settings.summary_timeout_s,
         )
     prefix = settings.key_prefix
+    model_version = settings.model_version or (model_digest(settings.model_dir) if settings.model_dir else "unknown")
+    strong = Tier("strong", http, breaker, upstream, monitor, model_version)
     return Services(
         settings=settings,
         metrics=metrics,
@@ -132,8 +151,11 @@ def build(
         upstream=upstream,
         admission=Admission(settings, monitor, metrics),
         counter=counter,
-        model_version=settings.model_version or (model_digest(settings.model_dir) if settings.model_dir else "unknown"),
+        model_version=model_version,
         guards=guards if guards is not None else default_guards(settings),
         retriever=retriever or NoRetriever(),
         summarise=summariser or extractive_summariser,
+        tiers=Tiers(settings, metrics, strong, small_tier(settings, metrics), chooser),
+        similar=SimilarTier(similar, settings, metrics) if similar is not None else None,
+        meter=Meter(gate, settings, metrics) if settings.usage_enabled else None,
     )

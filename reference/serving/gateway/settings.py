@@ -41,6 +41,14 @@ class Settings(BaseModel):
 
     poll_timeout_s: float = Field(5.0, gt=0, description="a poll without answer; three in a row count as down")
 
+    # Two tiers: a second engine for what a chooser thinks it can answer
+    small_engine_url: str = Field("", pattern=r"^(https?://[^/]+.*/v1/?)?$", description="empty: one tier")
+    small_engine_api_key: str = ""
+    small_model: str = Field("", description="served model id of the second engine; empty: the first one it lists")
+    small_model_version: str = Field("", description="part of the cache key; the small model has no folder to digest")
+    auto_model: str = Field("auto", min_length=1, max_length=256, description="model name that asks for a choice")
+    chooser_timeout_s: float = Field(1.0, gt=0, description="a later choice is none: the strong tier answers")
+
     # Redis; empty: REDIS_URL or the private server
     redis_url: str = ""
     redis_timeout_s: float = Field(1.0, gt=0)
@@ -71,6 +79,16 @@ class Settings(BaseModel):
     cache_ttl_s: float = Field(3600.0, gt=0)
     cache_max_bytes: int = Field(262_144, ge=0, description="answers larger than this are not stored")
     flight_lock_s: float = Field(5.0, gt=0, description="lease of the generation lock; a dead leader frees it so soon")
+
+    # Similar answers, where a store of them is plugged in
+    similar_timeout_s: float = Field(0.5, gt=0, description="a later find is a miss")
+    similar_ttl_s: float = Field(3600.0, gt=0)
+
+    # Usage, counted by hour in Redis
+    usage_enabled: bool = False
+    usage_keep_days: int = Field(62, ge=1, le=3660)
+    usage_features: int = Field(50, ge=1, le=10_000, description="features of a tenant in an hour; more count as other")
+    usage_buffer: int = Field(10_000, ge=1, description="series held while Redis is gone; more are dropped and counted")
 
     # Limits
     max_body_bytes: int = Field(1_048_576, ge=64)

@@ -82,7 +82,7 @@ class SessionTurn:
 
     @staticmethod
     def _budget(s: Services, call: Call) -> tuple[int, Budget]:
-        total = s.monitor.token_budget
+        total = s.tiers.of(call).monitor.token_budget
         answer = call.request.answer_tokens or max(1, min(s.settings.default_max_tokens, total // 2))
         budget = Budget(total, answer)
         if budget.prompt < 1:
