@@ -109,7 +109,7 @@ def shares(plan: Plan) -> str:
             ax.plot(step.shapley, place, "D", color=style.GREEN, label="mean of all orders" if not place else None)
             ax.plot(step.last, place, "o", color=style.BLUE, label="after all others" if not place else None)
         ax.set_yticks(range(len(steps)), [step.title for step in steps])
-        ax.invert_yaxis()
+        ax.set_ylim(len(steps) - 0.5, -0.5)
         ax.grid(axis="y", visible=False)
         ax.set_xlabel("dollars a month saved")
         ax.set_title("A saving depends on what was done before it")

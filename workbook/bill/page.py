@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from reference.sizing.bill.plan import Plan
     from workbook.bill.reading import Reading
 
-_ROWS = 100  # of a table
+_ROWS = 25  # of a table
 
 
 def html_of(reading: Reading, plan: Plan | None) -> str:
@@ -36,6 +36,7 @@ def html_of(reading: Reading, plan: Plan | None) -> str:
         charts=[Markup(charts.cost_by(totals, name)) for name, totals in drawn],
         groups=[(name, totals[:_ROWS], max(0, len(totals) - _ROWS)) for name, totals in shown if bill.lines],
         prices=prices_of(bill),
+        sources=sorted({row["source"].split(",")[0] for row in prices_of(bill)}),
         unpriced=unpriced_of(bill)[:_ROWS],
         stated=stated_of(bill),
         plan=plan,

@@ -83,7 +83,8 @@ def notes(reading: Reading) -> list[str]:
     lines = list(_saved(bill))
     unpriced = unpriced_of(bill)
     if unpriced:
-        shown = [f"{row['model']} ({count(row['input_tokens'] + row['output_tokens'])} tokens)" for row in unpriced[:6]]
+        tokens = [(row["model"], row["input_tokens"] + row["output_tokens"]) for row in unpriced[:6]]
+        shown = [f"{model} ({count(number)} tokens)" for model, number in tokens]
         more = f" and {len(unpriced) - 6} more" if len(unpriced) > 6 else ""
         share = "Fewer than 0.1%" if 0 < bill.unpriced_share < 0.001 else f"{bill.unpriced_share:.1%}"
         lines.append(
@@ -93,7 +94,7 @@ def notes(reading: Reading) -> list[str]:
     if stated := stated_of(bill):
         share = f" ({stated['difference'] / stated['theirs']:+.1%})" if stated["theirs"] else ""
         lines.append(
-            f"The export itself says {dollars(stated['theirs'])} for the priced rows that state a cost; list prices make "
+            f"The export itself says {dollars(stated['theirs'])} for priced rows that state a cost; list prices make "
             f"{dollars(stated['ours'])} of them: {dollars(stated['difference'])} difference{share}."
         )
         if stated["without_price"]:
