@@ -97,6 +97,7 @@ _MODULES = {
     3: tuple(f"{__package__}.q3.{part}" for part in ("gates", "canary", "way_back")),
     4: tuple(f"{__package__}.q4.{part}" for part in ("traffic", "models", "judge", "people", "quality")),
     6: tuple(f"{__package__}.q6.{part}" for part in ("tokens", "cost", "latency")),
+    7: tuple(f"{__package__}.q7.{part}" for part in ("waiting", "resources", "choices")),
 }
 
 

@@ -174,7 +174,7 @@ class Decision:
 
     def row(self) -> dict[str, Any]:
         """One row of the table."""
-        cells = {
+        cells: dict[str, Any] = {
             mode: ("" if one.usd_per_1000 is None else f"${one.usd_per_1000:.3g} ")
             + ("" if one.feasible else one.reason)
             for mode, one in self.assessments.items()
