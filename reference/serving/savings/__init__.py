@@ -1,0 +1,30 @@
+"""Six ways to a smaller bill, measured on one workload through one gateway, each alone and all in sequence."""
+
+from .ladder import Rung, ladder, rows
+from .parts import Parts, Prompts, parts_for
+from .pricing import Bill, Pricing, bill
+from .replay import STRATEGIES, Outcome, Switches, replay
+from .tape import Tape, taped
+from .workload import SavingsError, Workload, make_workload, repeated
+
+__all__ = [
+    "STRATEGIES",
+    "Bill",
+    "Outcome",
+    "Parts",
+    "Pricing",
+    "Prompts",
+    "Rung",
+    "SavingsError",
+    "Switches",
+    "Tape",
+    "Workload",
+    "bill",
+    "ladder",
+    "make_workload",
+    "parts_for",
+    "repeated",
+    "replay",
+    "rows",
+    "taped",
+]

@@ -1,0 +1,133 @@
+"""Each strategy alone and all in sequence, on the same requests: what it saves, what it loses, and may it stay.
+
+Savings do not add up: a token that caching has saved cannot be saved again by a shorter prompt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from reference.serving.prompt_economy.verdict import Loss, judged, loss_of
+
+from .parts import Parts
+from .pricing import Bill, Pricing, bill
+from .replay import STRATEGIES, Outcome, Switches, replay
+from .workload import Workload
+
+MAX_LOSS = 0.05  # share of the classified messages
+MAX_FALSE = 0.01  # share of the answers by likeness that may belong to another question
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One replay, priced, beside what it is compared with.
+
+    Attributes:
+        kind: `baseline`, `alone` (against the baseline) or `sequence` (against the rung before).
+        saving: dollars a month against what it is compared with; negative: it costs more.
+        loss: of quality against the baseline, whatever the kind.
+        refused: why a guardrail objects, with the number; empty: it does not.
+    """
+
+    name: str
+    kind: str
+    outcome: Outcome
+    bill: Bill
+    saving: float
+    loss: Loss
+    refused: str
+
+
+def refusal(outcome: Outcome, baseline: Outcome, max_loss: float = MAX_LOSS, max_false: float = MAX_FALSE) -> str:
+    """What the guardrails object to, with the number; empty for nothing.
+
+    Quality: the upper end of the paired interval must lie within `max_loss`. Hits by likeness: the exact upper bound of
+    their false ones must lie within `max_false`, so few hits prove nothing.
+    """
+    from reference.sizing.error_rates import rate_upper_bound
+
+    verdict = judged(_loss(outcome, baseline), max_loss)
+    said = [] if verdict.accepted else [f"quality {verdict.reason}"]
+    hits, false = outcome.similar_hits, outcome.false_hits
+    if hits:
+        bound = rate_upper_bound(false, hits)
+        if bound > max_false:
+            why = "false hits" if false / hits > max_false else "false hits not shown to be few"
+            said.append(f"{why}: {false} of {hits}, at most {bound:.1%}, allowed are {max_false:.1%}")
+    if outcome.failed:
+        said.append(f"{outcome.failed} requests failed")
+    return "; ".join(said)
+
+
+def _loss(outcome: Outcome, baseline: Outcome) -> Loss:
+    mine, theirs = (" + ".join(some.switches.on) or "baseline" for some in (outcome, baseline))
+    return loss_of(mine, theirs, outcome.right(), baseline.right())
+
+
+def ladder(
+    workload: Workload,
+    parts: Parts,
+    pricing: Pricing,
+    order: Sequence[str] = STRATEGIES,
+    *,
+    max_loss: float = MAX_LOSS,
+    max_false: float = MAX_FALSE,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[Rung]:
+    """Baseline, each strategy alone, then one after the other in `order`: 2 x len(order) replays (equal ones once).
+
+    Every switch stays on in the sequence, refused or not: what is refused is marked, and a reader can leave it out of
+    `order`. Raises SavingsError for an unknown strategy or a missing part.
+    """
+    done: dict[Switches, Outcome] = {}
+
+    def run(*names: str) -> Outcome:
+        switches = Switches.of(*names)
+        if switches not in done:
+            done[switches] = replay(workload, switches, parts)
+            say(f"{' + '.join(switches.on) or 'baseline'}: {done[switches].wall_s:.1f} s")
+        return done[switches]
+
+    def priced(outcome: Outcome) -> Bill:
+        return bill(outcome, pricing)
+
+    baseline = run()
+    if "prompts" in order:
+        run("prompts")  # early: whatever else is on, the engine is asked in one of these two ways
+    first = priced(baseline)
+    made = [Rung("baseline", "baseline", baseline, first, 0.0, _loss(baseline, baseline), "")]
+
+    def rung(kind: str, name: str, outcome: Outcome, before: float) -> Rung:
+        found = priced(outcome)
+        why = refusal(outcome, baseline, max_loss, max_false)
+        return Rung(name, kind, outcome, found, before - found.total, _loss(outcome, baseline), why)
+
+    made += [rung("alone", name, run(name), first.total) for name in order]
+    before = first.total
+    for number, name in enumerate(order, 1):
+        made.append(rung("sequence", name, run(*order[:number]), before))
+        before = made[-1].bill.total
+    return made
+
+
+def rows(rungs: Sequence[Rung]) -> list[dict[str, Any]]:
+    """A row per rung for tables, plots and records; dollars a month, shares as fractions."""
+    made = []
+    for rung in rungs:
+        outcome, (low, high) = rung.outcome, rung.outcome.interval
+        made.append({
+            "strategy": rung.name, "kind": rung.kind, "USD a month": rung.bill.total, "API": rung.bill.api,
+            "own machines": rung.bill.hosting, "saving": rung.saving, "quality": outcome.quality, "low": low,
+            "high": high, "n": len(outcome.right()), "loss": rung.loss.loss, "loss at most": rung.loss.high,
+            "exact hits": outcome.exact_hits, "similar hits": outcome.similar_hits, "false hits": outcome.false_hits,
+            "input tokens": sum(row["input_tokens"] for row in outcome.usage),
+            "output tokens": sum(row["output_tokens"] for row in outcome.usage),
+            "requests to the strong tier": sum(
+                row["num_model_requests"] for row in outcome.usage if row["tier"] == "strong"
+            ),
+            "engine seconds": outcome.engine_s, "wall seconds": outcome.wall_s, "failed": outcome.failed,
+            "refused": rung.refused,
+        })  # fmt: skip
+    return made

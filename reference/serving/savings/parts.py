@@ -1,0 +1,114 @@
+"""What a replay runs on: an engine behind a tape, the small model, the chooser, the store of similar answers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from reference.serving.prompt_economy import Examples, Variant
+
+from .tape import Tape, taped
+
+if TYPE_CHECKING:
+    from reference.serving.engine.client import Engine
+    from reference.serving.gateway.seams import Chooser, SimilarAnswers
+    from reference.serving.jobs.settings import JobSettings
+
+Embed = Callable[[Sequence[str]], Any]
+FOUND = Variant("as found", "verbose", 5, form="explained")
+SHORT = Variant("short", "terse", 2)
+
+
+class SmallEngine(Protocol):
+    """The second tier: an OpenAI-compatible server of one small model (`model_routing.RunningSmallModel` is one)."""
+
+    base_url: str
+    model: str
+    api_key: str
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The two ways to ask: as found, and short. FAQ answers are as long in both: their quality is not measured."""
+
+    found: Variant = FOUND
+    short: Variant = SHORT
+    faq_found: str = (
+        "You are a helpful, friendly and professional customer support assistant of an online shop. Please read the "
+        "question of the customer very carefully before you answer. It is very important that you are always polite "
+        "and that you never use a harsh word. Answer the question in one or two short sentences. Please do not make "
+        "promises that the shop cannot keep, do not ask for personal data, do not mention other shops and do not talk "
+        "about topics other than our shop. If you do not know the answer, say so in a friendly way and tell the "
+        "customer that a colleague will get in touch. Remember that customers may be in a hurry, so please come to the "
+        "point. Always end in a friendly way. Thank you for your careful work, it helps our team a lot."
+    )
+    faq_short: str = "Answer a customer of our shop in one short sentence. If you do not know, say so."
+    faq_tokens: int = 16
+
+
+@dataclass
+class Parts:
+    """What replays share. `small`, `chooser`, `similar` and `jobs` may be missing: their switches are refused then.
+
+    Attributes:
+        embed: texts -> unit vectors [n, d]; also what embedding costs is measured with it.
+        examples: to choose a prompt's examples from.
+        similar: makes an empty store of similar answers for one replay.
+        jobs: of a running fleet of workers whose engine is the tape.
+        settings: further settings of the gateway (`model_dir`, for exact token counts).
+        small_tokens: message -> tokens that the small tier is to tell. A head reads the message only; a small model of
+            a provider would read the whole prompt, so routed messages count with it. Give `small_tokens.get` (with a
+            default) as the small server's `count`.
+    """
+
+    tape: Tape
+    redis_url: str
+    embed: Embed
+    examples: Examples
+    small: SmallEngine | None = None
+    chooser: Chooser | None = None
+    similar: Callable[[], SimilarAnswers] | None = None
+    jobs: JobSettings | None = None
+    prompts: Prompts = field(default_factory=Prompts)
+    settings: dict[str, Any] = field(default_factory=dict)
+    small_tokens: dict[str, int] = field(default_factory=dict, repr=False)
+    replays: int = 0  # so that each has keys of its own in Redis
+
+
+@contextlib.contextmanager
+def parts_for(
+    engine: Engine,
+    embed: Embed,
+    *,
+    small: SmallEngine | None = None,
+    chooser: Chooser | None = None,
+    similar: Callable[[], SimilarAnswers] | None = None,
+    prompts: Prompts | None = None,
+    small_tokens: dict[str, int] | None = None,
+    workers: int = 1,
+    **settings: Any,
+) -> Iterator[Parts]:
+    """Parts on an engine, a private Redis and `workers` processes for batches (0: no batches), until the block ends.
+
+    Raises SavingsError, RedisUnavailable or RoutingError if one of them does not start.
+    """
+    from reference.serving.jobs import fleet
+    from reference.serving.jobs.settings import JobSettings
+    from reference.serving.redis_store import private_redis
+    from reference.serving.rollout.versions.task import make
+
+    with contextlib.ExitStack() as stack:
+        server, tape = stack.enter_context(private_redis()), stack.enter_context(taped(engine))
+        jobs = None
+        if workers:
+            jobs = JobSettings.model_validate({
+                "redis_url": server.url, "engine_url": tape.base_url, "engine_api_key": tape.api_key, "slots_low": 8,
+                "reconcile_s": 0.2, "model": engine.model,
+            })  # fmt: skip
+            stack.enter_context(fleet.running(jobs, workers))
+        yield Parts(
+            tape, server.url, embed, Examples(make(1600, seed=7, test=False), embed), small, chooser, similar, jobs,
+            prompts or Prompts(), settings, {} if small_tokens is None else small_tokens,
+        )  # fmt: skip

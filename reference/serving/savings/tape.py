@@ -1,0 +1,175 @@
+"""An engine in front of the engine that generates every distinct request once, and plays it again afterwards.
+
+Twelve replays of one workload would ask the engine for the same greedy answers twelve times, and would compare answers
+that differ by how requests happened to be batched. With the tape what differs between two replays is the strategy.
+Tokens and texts are the engine's own. Times of a played answer are not: `Tape.seconds` has those of the generation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from .workload import SavingsError
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from reference.serving.engine.client import Engine
+
+_START_TIMEOUT_S = 20.0
+_UNSEEN = ("stream", "stream_options", "priority")  # what changes how an answer travels, not what it says
+
+
+@dataclass
+class Tape:
+    """What was generated, by digest of the request. The server's `base_url` and `api_key` are those of an engine.
+
+    Attributes:
+        seconds: of each generation, in the engine among the others of its replay; in all: `seconds_in_engine`.
+        played: requests that were answered from the tape; recorded: that the engine answered.
+    """
+
+    engine: Engine
+    base_url: str = ""
+    api_key: str = field(default="tape", repr=False)
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    seconds: dict[str, float] = field(default_factory=dict, repr=False)
+    asked: list[str] = field(default_factory=list, repr=False)  # digests, one per request that was answered
+
+    @property
+    def recorded(self) -> int:
+        return len(self.answers)
+
+    @property
+    def played(self) -> int:
+        return len(self.asked) - len(self.answers)
+
+    def seconds_in_engine(self, since: int = 0) -> float:
+        """Seconds that requests from number `since` on spend in the engine, summed, as when they were recorded."""
+        return sum(self.seconds[digest] for digest in self.asked[since:])
+
+
+def digest_of(body: dict[str, Any]) -> str:
+    """Name of a request: everything that decides what is generated."""
+    kept = {name: value for name, value in body.items() if name not in _UNSEEN}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _app(tape: Tape) -> Starlette:
+    import httpx
+    from starlette.applications import Starlette
+    from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+    from starlette.routing import Route
+
+    headers = {"authorization": f"Bearer {tape.engine.api_key}"}
+    client = httpx.AsyncClient(base_url=tape.engine.base_url, headers=headers, timeout=300, trust_env=False)
+    running: dict[str, asyncio.Task[tuple[int, Any]]] = {}
+
+    async def generate(digest: str, body: dict[str, Any]) -> tuple[int, Any]:
+        try:
+            plain = {name: value for name, value in body.items() if name not in _UNSEEN}
+            begun = time.perf_counter()
+            said = await client.post("/chat/completions", json=plain)
+            content = said.json()
+            if said.status_code == 200:
+                tape.answers[digest], tape.seconds[digest] = content, time.perf_counter() - begun
+            return said.status_code, content
+        finally:
+            running.pop(digest, None)
+
+    async def chat(request: Request) -> Response:
+        body = json.loads(await request.body())
+        digest = digest_of(body)
+        if digest not in tape.answers:
+            if digest not in running:
+                running[digest] = asyncio.create_task(generate(digest, body))
+            try:
+                status, content = await asyncio.shield(running[digest])
+            except httpx.HTTPError as error:
+                return JSONResponse({"error": {"message": f"engine: {type(error).__name__}", "code": 503}}, 503)
+            if status != 200:
+                return JSONResponse(content, status)
+        tape.asked.append(digest)
+        answer = tape.answers[digest]
+        if not body.get("stream"):
+            return JSONResponse(answer)
+        return StreamingResponse(_events(answer), media_type="text/event-stream")
+
+    async def models(request: Request) -> Response:
+        said = await client.get("/models")
+        return Response(said.content, said.status_code, media_type="application/json")
+
+    async def health(request: Request) -> Response:
+        return Response(status_code=200)
+
+    async def metrics(request: Request) -> Response:
+        rows = {"running": len(running), "waiting": 0}
+        return PlainTextResponse("".join(f"vllm:num_requests_{name} {value}\n" for name, value in rows.items()))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> Any:
+        yield
+        await client.aclose()
+
+    return Starlette(
+        routes=[
+            Route("/v1/chat/completions", chat, methods=["POST"]),
+            Route("/v1/models", models),
+            Route("/health", health),
+            Route("/metrics", metrics),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _events(answer: dict[str, Any]) -> Any:
+    """A whole answer as a stream: one piece per choice, then its end, then the usage."""
+
+    def event(choices: list[dict[str, Any]], **more: Any) -> bytes:
+        head = {name: answer.get(name) for name in ("id", "created", "model")}
+        chunk = {**head, "object": "chat.completion.chunk", "choices": choices, **more}
+        return b"data: " + json.dumps(chunk, separators=(",", ":")).encode() + b"\n\n"
+
+    for choice in answer["choices"]:
+        delta = {"role": "assistant", "content": choice["message"]["content"]}
+        yield event([{"index": choice["index"], "delta": delta, "finish_reason": None}])
+        yield event([{"index": choice["index"], "delta": {}, "finish_reason": choice["finish_reason"]}])
+    yield event([], usage=answer["usage"])
+    yield b"data: [DONE]\n\n"
+
+
+@contextlib.contextmanager
+def taped(engine: Engine) -> Iterator[Tape]:
+    """Serves on a free loopback port until the block ends. Raises SavingsError if it does not come up."""
+    import uvicorn
+
+    tape = Tape(engine)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(256)
+        tape.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        config = uvicorn.Config(_app(tape), log_config=None, access_log=False, timeout_graceful_shutdown=2)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=lambda: server.run(sockets=[listener]), name="tape", daemon=True)
+        thread.start()
+        try:
+            deadline = time.monotonic() + _START_TIMEOUT_S
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > deadline:
+                    raise SavingsError("tape: its server did not start; see the log above")
+                time.sleep(0.01)
+            yield tape
+        finally:
+            server.should_exit = True
+            thread.join(timeout=10)
