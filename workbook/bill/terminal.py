@@ -63,9 +63,8 @@ def headline(reading: Reading) -> list[str]:
     bill = reading.bill
     read = f"{rows(bill.records)} of {len(reading.files)} file{'s' if len(reading.files) > 1 else ''}"
     if not bill.records:
-        return [
-            f"Nothing was used: the bill is $0. No row of {', '.join(one.name for one in reading.files)} holds usage."
-        ]
+        names = ", ".join(one.name for one in reading.files)
+        return [f"Nothing was used, so the bill is $0: no row of {names} holds usage."]
     first = f"{dollars(bill.total.dollars.total)} at list prices, {read}. {bill.period.summary()}"
     lines = [first]
     if bill.period.per_month != 1.0:
