@@ -1,4 +1,4 @@
-"""Makes the word lists of the semantic cache's wording guard from WordNet 3.0: ``python scripts/build_synonyms.py DIR``.
+"""Makes the synonyms of the semantic cache's wording guard from WordNet 3.0: ``python scripts/build_synonyms.py DIR``.
 
 DIR holds WordNet's `data.*`, `index.*` and `*.exc` files (Debian: package wordnet-base, /usr/share/wordnet). A pair of
 words is kept if they share a meaning that is among the first three of each and at least one of them was met in

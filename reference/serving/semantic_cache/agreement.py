@@ -8,7 +8,9 @@ before and after, if and unless, tense, who acts, what kind of question it is, a
 
 from __future__ import annotations
 
-from .lexicon import alike
+from itertools import pairwise
+
+from .lexicon import alike, known_form
 from .wording import Wording, wording
 
 _KINDS_THAT_MEET = {
@@ -19,7 +21,7 @@ _KINDS_THAT_MEET = {
     )
 }  # fmt: skip
 _MOSTLY = 0.5
-_SYMMETRIC = frozenset("difference differ compare border distance compatible share".split())
+_SYMMETRIC = frozenset(("difference", "differ", "compare", "border", "distance", "compatible", "share"))
 _OPPOSED = {frozenset(pair) for pair in (("from", "to"), ("before", "after"), ("with", "without"))}
 
 
@@ -85,18 +87,21 @@ def _counterparts(one: tuple[str, ...], two: tuple[str, ...]) -> list[tuple[int,
 
 
 def _said(word: str, words: tuple[str, ...]) -> bool:
-    """Whether a word is said once more than in the other text, or is two of its words joined, or a part of such."""
+    """Whether the other text has a word like it, two words that make it, or one that it is a part of."""
     if any(alike(word, other) for other in words):
         return True
-    neighbours = zip(words, words[1:], strict=False)
+    neighbours = pairwise(words)
     if any(word == first + second for first, second in neighbours):
         return True
-    return any(other.startswith(word) or other.endswith(word) for other in words if len(word) > 2 and _joins(other, word))
+    return any(
+        other.startswith(word) or other.endswith(word) for other in words if len(word) > 2 and _joins(other, word)
+    )
 
 
 def _joins(other: str, word: str) -> bool:
-    from .lexicon import known_form
-
+    """Whether `other` is an unknown word that `word` begins or ends, and its rest is a known one: "creditcard"."""
+    if not other.startswith(word) and not other.endswith(word):
+        return False
     rest = other[len(word) :] if other.startswith(word) else other[: -len(word)]
     return len(rest) > 2 and not known_form(other) and known_form(rest)
 
@@ -119,7 +124,7 @@ def _marks_differ(one: Wording, two: Wording) -> bool:
 
 
 def _agents_differ(one: Wording, two: Wording) -> bool:
-    """Whether the one who acts in a passive sentence is not the first word of the active one, or of the other passive."""
+    """Whether another one acts: the agent of a passive sentence against the first word of an active one."""
     if one.agent and two.agent:
         return not alike(one.agent, two.agent)
     if not one.agent and not two.agent:

@@ -107,17 +107,19 @@ def curve(scored: Sequence[Scored], thresholds: Sequence[float]) -> list[Point]:
 
 
 def choose_threshold(scored: Sequence[Scored], max_false_hits: float = 0.01, step: float = 0.01) -> float | None:
-    """Lowest threshold, in steps, from which on at most this share of the pairs that differ are hits; None: there is none.
+    """The threshold, in steps, with the most hits among those that let at most this share of the look-alikes through.
 
-    Choose on one half of the pairs, and read the rates on the other.
+    Of several with as many hits the highest: it costs nothing here and is the safer one elsewhere. None if no threshold
+    keeps the bound, or none that does has a hit. Choose on one half of the pairs, and read the rates on the other.
     """
     if not 0 <= max_false_hits < 1:
         raise CacheError(f"max_false_hits: must be 0 or more and below 1, got {max_false_hits}")
     if not 0 < step < 1:
         raise CacheError(f"step: must lie between 0 and 1, got {step}")
     steps = [round(step * k, 6) for k in range(1, int(1 / step) + 1)]
-    good = [point.threshold for point in curve(scored, steps) if point.false_hits.value <= max_false_hits]
-    return min(good) if good else None
+    good = [point for point in curve(scored, steps) if point.false_hits.value <= max_false_hits]
+    best = max(good, key=lambda point: (point.hits.hits, point.threshold), default=None)
+    return best.threshold if best is not None and best.hits.hits else None
 
 
 @dataclass(frozen=True)

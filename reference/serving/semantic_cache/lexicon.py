@@ -78,7 +78,13 @@ def alike(one: str, two: str) -> bool:
         return True
     if any(synonyms.get(word, frozenset()) & around_second for word in around_first):
         return True
-    return slip(one, two)
+    return slip(one, two) or _cut(one, two) or _cut(two, one)
+
+
+def _cut(short: str, long: str) -> bool:
+    """Whether a word that is in no list is the beginning of one that is: "int", "dicts"."""
+    stem = short[:-1] if short.endswith("s") else short
+    return 3 <= len(stem) < len(long) and long.startswith(stem) and not known_form(short) and known_form(long)
 
 
 def slip(one: str, two: str) -> bool:
@@ -91,8 +97,11 @@ def slip(one: str, two: str) -> bool:
         wrong = [k for k in range(len(one)) if one[k] != two[k]]
         if len(wrong) == 1:
             return True
-        return len(wrong) == 2 and wrong[1] == wrong[0] + 1 and one[wrong[0]] == two[wrong[1]] and (
-            one[wrong[1]] == two[wrong[0]]
+        return (
+            len(wrong) == 2
+            and wrong[1] == wrong[0] + 1
+            and one[wrong[0]] == two[wrong[1]]
+            and (one[wrong[1]] == two[wrong[0]])
         )
     short, long = sorted((one, two), key=len)
     return any(long[:k] + long[k + 1 :] == short for k in range(len(long)))

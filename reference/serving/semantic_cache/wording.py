@@ -1,100 +1,36 @@
 """A question taken apart: what it asks about, what kind of question it is, and the small words that turn its meaning.
 
-English only: in another language no word is known to be small, so two texts agree only if their words are the same.
+English only (data/english.toml): in another language no word is known to be small, so two texts agree only if their
+words are the same.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import tomllib
 import unicodedata
 from dataclasses import dataclass
+from importlib import resources
+from itertools import pairwise
 
-_COUNTING = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-_FIGURES = {word: str(number) for number, word in enumerate(_COUNTING.split())} | {
-    word: str(10 * number) for number, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)
+_ENGLISH = tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))
+
+
+def _set(name: str) -> frozenset[str]:
+    return frozenset(_ENGLISH[name].split())
+
+
+_FIGURES = {word: str(number) for number, word in enumerate(_ENGLISH["figures"].split())} | {
+    word: str(10 * number) for number, word in enumerate(_ENGLISH["tens"].split(), 2)
 }
-_SIGNS = {"$": "dollar", "€": "euro", "£": "pound", "¥": "yen", "%": "percent", "°c": "celsius", "°f": "fahrenheit"}
-_UNITS = {
-    name: canonical
-    for canonical, names in {
-        "metre": "m metre metres meter meters", "kilometre": "km kilometre kilometres kilometer kilometers",
-        "centimetre": "cm centimetre centimetres centimeter centimeters", "mile": "mile miles", "foot": "ft foot feet",
-        "gram": "g gram grams", "kilogram": "kg kilo kilos kilogram kilograms", "ounce": "oz ounce ounces",
-        "second": "sec secs seconds", "minute": "min mins minute minutes", "hour": "h hr hrs hour hours",
-        "day": "day days", "week": "week weeks", "month": "month months monthly", "year": "year years yearly annual annually",
-        "kb": "kb kilobyte kilobytes", "mb": "mb megabyte megabytes", "gb": "gb gigabyte gigabytes", "tb": "tb terabyte",
-        "dollar": "usd dollar dollars", "euro": "eur euro euros", "pound": "gbp pound pounds", "yen": "jpy yen",
-        "percent": "percent percentage", "litre": "l litre litres liter liters", "gallon": "gallon gallons",
-        "celsius": "celsius centigrade", "fahrenheit": "fahrenheit", "kelvin": "kelvin", "bar": "bar bars", "psi": "psi",
-        "time": "times",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
+_SIGNS = _ENGLISH["signs"]
+_UNITS = {name: unit for unit, names in _ENGLISH["units"].items() for name in names.split()}
+_TABLE = sorted(
+    ((phrase, instead) for instead, phrases in _ENGLISH["phrases"].items() for phrase in phrases),
+    key=lambda pair: -len(pair[0].split()),
+)
 
-# Longest first; both sides are words in lower case. What is on the right is known to the sets below.
-_PHRASES = """
-can't=can not | cannot=can not | won't=will not | n't= not | 're= are | 've= have | 'll= will | 'm= am | 'd= would
-what's=what is | who's=who is | where's=where is | how's=how is | it's=it is | that's=that is | there's=there is
-dont=do not | doesnt=does not | didnt=did not | isnt=is not | cant=can not | wont=will not | im=i am | ive=i have
-how come=why | what is the reason=why | what is the cause=why | the reason=why | for what reason=why | what causes=why
-for what purpose=why | what makes=why | what caused=why | reason why=why
-on what date=when | on what day=when | what date=when | what day=when | in which year=when | in what year=when
-which year=when | at what time=when | what time=when | at what point=when | by when=when | until what hour=when
-what is the right month to=when | what is the best time to=when | when is the best time to=when
-which person=who | which people=who | which human=who | what person=who | who is the one to=who | who is able to=who can
-which place=where | what place=where | in which place=where | what location=where
-how long does it take=howlong | how much time=howlong | for how long=howlong | how long=howlong
-for how many minutes=howlong minute | for how many hours=howlong hour | for how many days=howlong day
-after how many days=howlong | after what time=howlong | after how much time=howlong | for what period=howlong
-until when=howlong | at how many=what
-how often=howoften | how frequently=howoften | how far=howfar | how many times=howmanytimes
-how many=howmany | what number of=howmany | what is the number of=howmany | the number of=howmany
-what amount of=howmuch | how much=howmuch | what quantity of=howmuch
-what does it cost=howmuch | what is the price=howmuch cost | what is the cost=howmuch cost | the price of=howmuch cost
-price of=howmuch cost | what will i pay=howmuch pay | what do i pay=howmuch pay | what is the fee=howmuch fee
-is it possible=can | would it be possible=can | is it allowed=can | am i allowed=can | are we allowed=can | is it ok=can
-is it okay=can | is it fine=can | is there a way=how | is there any way=how | what is the way=how | how is it possible=how
-may i=can i | may we=can we | is it permitted=can | what are the steps=how | which command=how | what command=how
-what is the command=how | command to=how | the steps to=how | how can=how | how do=how | how to=how | how does=how
-how could=how | how would=how | how should=how | how must=how | what must i do to=how | what do i have to do to=how
-could you tell me= | can you tell me= | would you tell me= | please tell me= | tell me= | could you please= | can you please=
-could you= | i would like to know= | i want to know= | do you know= | can you explain= | please explain= | explain= | show me=
-i would like to=how | i want to=how | i wish to=how | i need to=how | i am trying to=how | please help me=how | help me=how
-i would like=how | i want=how | i need=how
-what should i do=whatnow | what can i do=whatnow | what do i do=whatnow | what now=whatnow | what are the next steps=whatnow
-what are my rights=whatnow | what to do=whatnow | now what=whatnow | what then=whatnow
-is it true that= | is it right to=should | is it a good idea to=should | is it better to=should | is it wise to=should
-allow me to=can | allows me to=can | let me=can | in the year=in | the year=in
-have to=must | has to=must | need to=must | is required=must | is needed=must | required to=must | obliged to=must
-turn on=enable | turns on=enable | turning on=enable | switch on=enable | activate=enable | activated=enabled
-turn off=disable | turns off=disable | turning off=disable | switch off=disable | deactivate=disable
-two factor authentication=2fa | two step verification=2fa | e mail=email | e mails=email | sign up=signup
-signing up=signup | signed up=signup | log in=login | logged in=login | set up=setup | check in=checkin | check out=checkout
-instead of=insteadof | rather than=insteadof | in place of=insteadof | as opposed to=insteadof
-prior to=before | ahead of=before | earlier than=before | beforehand=before | later than=after | following=after | past=after
-more than=morethan | over=morethan | above=morethan | greater than=morethan | larger than=morethan | bigger than=morethan
-exceeding=morethan | exceed=morethan | exceeds=morethan | upwards of=morethan | older than=morethan old
-less than=lessthan | under=lessthan | below=lessthan | fewer than=lessthan | smaller than=lessthan
-younger than=lessthan | at most=maximum | at least=minimum | no more than=maximum | no less than=minimum | max=maximum
-min=minimum | up to=maximum | not more than=maximum
-in case=if | provided that=if | assuming=if | suppose=if | supposing=if | even if=evenif
-united states=unitedstates | united kingdom=unitedkingdom | european union=eu | world war ii=second world war
-as well as=and | both of=both | any longer=no longer | no longer=nolonger | versus=vs | compared with=vs | compared to=vs
-every one=all | all of=all | each of=all | every=all | each=all | entire=all | whole=all | everything=all | everyone=all
-only one=only | just=only | solely=only | exclusively=only | a few=some | several=some | part of=some | partly=some
-best time=when | right time=when | right month=when | in what case=when
-twice=2 times | thrice=3 times | once=if | whenever=if
-""".replace("\n", "|")  # fmt: skip
-
-
-def _phrase_table() -> list[tuple[str, str]]:
-    pairs = [item.split("=") for item in _PHRASES.split("|") if item.strip()]
-    table = [(left.strip(), right.strip()) for left, right in pairs]
-    return sorted(table, key=lambda pair: -len(pair[0].split()))
-
-
-_TABLE = _phrase_table()
 _BY_FIRST: dict[str, list[tuple[list[str], list[str]]]] = {}
 for _left, _right in _TABLE:
     _BY_FIRST.setdefault(_left.split()[0], []).append((_left.split(), _right.split()))
@@ -106,27 +42,16 @@ _KINDS = {
     "howmuch": "how much", "what": "what", "which": "what", "whatnow": "what now",
 }  # fmt: skip
 _MODALS = {"can": "can", "could": "can", "may": "can", "should": "should", "must": "must", "need": "must"}
-_NEGATIONS = frozenset("not no never without neither nor none nothing nobody except nolonger".split())
-_QUANTIFIERS = frozenset("all some only both either half any evenif ever".split()) - {"any", "ever"}
-_LINKS = frozenset("before after until since unless insteadof".split())
-_PAST = frozenset("did was were had got".split())
-_BE = frozenset("is are was were be been being get got gets".split())
-_PRESENT = frozenset("do does is are can should must may need am will shall".split())
-_SMALL = frozenset(
-    """
-    a an the this that these those it its i me my mine myself we us our ours you your yours he she they them his her
-    their please pls kindly hi hello hey thanks thank sorry well so then now already still yet there here also too very
-    really exactly actually currently one ones thing things way do does did done is are was were am be been being will
-    would shall can could should may might must have has had having of in on at to for by with from into onto as about
-    per via and or but if when once because since while than then such what which who whose whom why where how other
-    any ever even own certain get gets getting got take takes taking make makes making go goes going put need needs
-    want wants wish like give gives let happen happens work works working use uses using used mean means
-    yes ok okay possible able allowed is it not no never without neither nor none nothing nobody except unless before
-    after during until all some only both either half insteadof vs nolonger evenif howlong howoften howfar howmany
-    howmanytimes howmuch whatnow something someone somebody anything anyone existing another till available people up through around between among out off
-    """.split()
-)
-_COST = frozenset("cost costs price".split())
+_NEGATIONS = _set("negations")
+_QUANTIFIERS = _set("quantifiers")
+_LINKS = _set("links")
+_PAST = _set("past")
+_BE = _set("be")
+_PRESENT = _set("present")
+_SMALL = _set("small")
+_COST = _set("cost")
+_SIDES = {"over": "morethan", "above": "morethan", "under": "lessthan", "below": "lessthan"}  # before a figure
+_CURRENCIES = frozenset(("dollar", "euro", "pound", "yen"))
 _TOKEN = re.compile(
     r"(?<!\S)--?[a-z][\w-]*|[$€£¥%]|°[cf]\b|->|\d+(?:[.:]\d+)+|\d+|[a-z]\+\+|[acf]\#(?!\w)|\w+(?:[._/\\@:]+\w+)+|\w+(?:'\w+)?",
     re.IGNORECASE,
@@ -261,7 +186,13 @@ def _tokens(text: str) -> list[str]:
             figure = re.match(r"\d+", lower)
             assert figure
             found += [figure[0], lower[figure.end() :]]
-        elif not start and token != "I" and lower in _SMALL and token[0].isupper() and (token.isupper() or lower == "may"):
+        elif (
+            not start
+            and token != "I"
+            and lower in _SMALL
+            and token[0].isupper()
+            and (token.isupper() or lower == "may")
+        ):
             found.append(f"^{lower}")
         else:
             found.append(lower)
@@ -290,7 +221,11 @@ def _rewritten(tokens: list[str]) -> list[str]:
                 done.append(apart[place])
                 place += 1
         apart = done
-    return [_FIGURES[t] if t in _FIGURES and t != "one" else t for t in apart] if apart else []
+    apart = [_FIGURES[t] if t in _FIGURES and t != "one" else t for t in apart]
+    return [
+        _SIDES[token] if token in _SIDES and (after[0].isdigit() or after in _CURRENCIES) else token
+        for token, after in zip(apart, [*apart[1:], "."], strict=True)
+    ]
 
 
 def _kind(tokens: list[str]) -> str:
@@ -329,7 +264,7 @@ def _person(tokens: list[str]) -> str:
     verbs = _PAST | _PRESENT | {"have", "could", "would", "how", "why", "when", "what"}
     acting = {
         "you" if after == "you" else "I"
-        for before, after in zip(tokens, tokens[1:], strict=False)
+        for before, after in pairwise(tokens)
         if before in verbs and after in ("i", "we", "you")
     }
     return acting.pop() if len(acting) == 1 else ""
