@@ -6,7 +6,7 @@ judge. What is measured holds for this task and this model, not for answers in g
 
 from .measure import Measured, Reply, measure
 from .prompts import SYSTEMS, VARIANTS, Examples, PromptError, Variant, intent_in, request_body
-from .verdict import Loss, Verdict, accepted, loss, pareto, table, usd_per_thousand
+from .verdict import Loss, Verdict, accepted, as_records, from_records, loss, pareto, table, usd_per_thousand
 
 __all__ = [
     "SYSTEMS",
@@ -19,6 +19,8 @@ __all__ = [
     "Variant",
     "Verdict",
     "accepted",
+    "as_records",
+    "from_records",
     "intent_in",
     "loss",
     "measure",

@@ -26,7 +26,8 @@ one that matters most to the customer. Remember: answer in English and in lower 
 another way. Thank you for your careful work, it helps our team to serve our customers quickly."""
 _TERSE = """\
 Sort a customer's message into one intent: refund, delivery, account, billing, technical, cancel, product or praise.
-Answer with the intent. If several fit, take the one that matters most to the customer. If none does, take the nearest."""
+Answer with the intent. If several fit, take the one that matters most to the customer. If none does, take the
+nearest."""
 SYSTEMS = {
     "verbose": _VERBOSE.replace("\n", " "),
     "terse": _TERSE.replace("\n", " "),
@@ -89,10 +90,9 @@ class Variant:
         return _ANSWER_TOKENS[self.form]
 
 
-# One thing at a time, around the short one; the first is the prompt as it was found.
+# The first is the prompt as it was found; the others change one thing at a time around the short one.
 VARIANTS = (
-    Variant("as found", "verbose", 16, form="explained"),
-    Variant("bounded answer", "verbose", 16),
+    Variant("as found", "verbose", 8, form="explained"),
     Variant("16 nearest", examples=16),
     Variant("8 nearest", examples=8),
     Variant("5 nearest", examples=5),

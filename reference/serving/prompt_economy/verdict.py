@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,3 +117,38 @@ def table(some: Sequence[Measured], baseline: Measured, price: ModelPrice, max_l
             "pareto": front, "reason": verdict.reason,
         })  # fmt: skip
     return rows
+
+
+_SPANS = {"quality": ("low", "high")}
+_METRICS = {
+    "input tokens": "tokens", "cached tokens": "tokens", "output tokens": "tokens", "USD per 1,000": "USD",
+    "quality": "share", "loss": "share", "loss at most": "share",
+}  # fmt: skip
+
+
+def as_records(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `table` as a benchmark keeps them; quartiles of `quality` are its 95 % interval."""
+    made = []
+    for row in rows:
+        for metric, unit in _METRICS.items():
+            one = {"target": row["variant"], "metric": metric, "unit": unit, "median": float(f"{row[metric]:.5g}")}
+            if metric in _SPANS:
+                one |= dict(zip(("p25", "p75"), (float(f"{row[name]:.5g}") for name in _SPANS[metric]), strict=True))
+            made.append({**one, "rounds": row["n"]})
+    return made
+
+
+def from_records(records: Sequence[Mapping[str, Any]], max_loss: float) -> list[dict[str, Any]]:
+    """The rows of `table` back from a benchmark's file, judged by `max_loss`; without `failed` and `reason`."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        row = found.setdefault(record["target"], {"variant": record["target"], "n": record["rounds"]})
+        row[record["metric"]] = record["median"]
+        if record["metric"] in _SPANS:
+            row |= dict(zip(_SPANS[record["metric"]], (record["p25"], record["p75"]), strict=True))
+    made = list(found.values())
+    best = pareto([(row["USD per 1,000"], row["quality"]) for row in made])
+    return [
+        {**row, "accepted": row["loss at most"] <= max_loss, "pareto": front}
+        for row, front in zip(made, best, strict=True)
+    ]
