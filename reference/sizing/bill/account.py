@@ -84,6 +84,12 @@ class Account:
         sums[3] += record.output_tokens
         if record.stated is not None:
             sums[4] += record.stated
+        if record.avoided[0]:
+            beside = key._replace(cached=True, stated=False)
+            rest = self._sums.get(beside) or self._line(beside)
+            rest[0] += record.avoided[0]
+            rest[1] += record.avoided[1]
+            rest[3] += record.avoided[2]
         if record.start is not None:
             self.cover(record.start, record.end)
         for remark in record.remarks:
@@ -144,6 +150,7 @@ class Account:
         avoided: dict[tuple[object, ...], list[float]] = {}
         names: dict[tuple[str, str], PricedAs] = {}
         stated: dict[str, list[float]] = {}
+        stated_unpriced = 0.0
         reasons: dict[str, str] = {}
         for key, sums in self._sums.items():
             price, reason = self._price(key)
@@ -157,9 +164,11 @@ class Account:
             rest = target.setdefault((*named, key.kind, key.batch, key.tenant, key.feature), [0, 0, 0, 0])
             for index in range(4):
                 rest[index] += sums[index]
-            if key.stated and not key.cached:
+            if key.stated and not price:
+                stated_unpriced += sums[4]
+            elif key.stated and price and not key.cached:
                 pair = stated.setdefault(named[0], [0.0, 0.0, 0.0])
-                pair[0] += _cost(price, key.batch, sums) if price else 0.0
+                pair[0] += _cost(price, key.batch, sums)
                 pair[1] += sums[4]
                 pair[2] += sums[0]
         return Bill(
@@ -170,6 +179,7 @@ class Account:
             records=self.records,
             priced_as=tuple(sorted(names.values())),
             stated={model: (ours, theirs, int(requests)) for model, (ours, theirs, requests) in sorted(stated.items())},
+            stated_unpriced=stated_unpriced,
             reasons=reasons,
             remarks=dict(self._remarks),
             unpriced_kinds=dict(self._unpriced_kinds),

@@ -40,6 +40,7 @@ class Record:
         start, end: seconds since 1970, UTC; None: the export does not say.
         stated: what the export says it cost, in dollars; None: nothing, or another currency.
         answered_from_cache: by a cache of the caller's own, so that no provider was paid.
+        avoided: answers beside these requests that needed none, with the input and output tokens of theirs.
         unpriced: tokens by kind that no list price is applied to (audio, cache writes).
         remarks: what had to be assumed, in a few fixed words.
     """
@@ -58,6 +59,7 @@ class Record:
     end: float | None = None
     stated: float | None = None
     answered_from_cache: bool = False
+    avoided: tuple[int, int, int] = (0, 0, 0)
     unpriced: tuple[tuple[str, int], ...] = ()
     remarks: tuple[str, ...] = ()
 

@@ -126,6 +126,22 @@ def test_an_answer_from_litellms_own_cache_is_marked_as_such(tmp_path):
     assert [record.answered_from_cache for record in read(path)[0]] == [True, False]
 
 
+def test_what_the_gateways_caches_answered_is_counted_beside_its_requests(tmp_path):
+    path = write("gateway table", [Use("gpt-4", 10)], tmp_path)
+    header, row = path.read_text().splitlines()
+    path.write_text(
+        f"{header},exact_cache_answers,exact_cache_input_tokens,exact_cache_output_tokens,coalesced_answers,"
+        f"coalesced_input_tokens,coalesced_output_tokens\n{row},2,1000000,0,1,500000,1000000\n"
+    )
+    [record] = read(path)[0]
+    assert (record.input_tokens, record.avoided) == (10, (3, 1_500_000, 1_000_000))
+    account = Account()
+    account.add(record)
+    bill = account.bill()
+    assert bill.total.input_tokens == 10
+    assert bill.savings.own_cache == pytest.approx(1.5 * 30 + 60)
+
+
 def test_a_failed_request_of_a_batch_costs_nothing(tmp_path):
     failed = {"custom_id": "a", "response": {"status_code": 500, "body": {"error": {}}}, "error": None}
     expired = {"custom_id": "b", "response": None, "error": {"code": "batch_expired"}}

@@ -59,6 +59,33 @@ def test_the_bill_of_the_gateways_export_is_its_tokens_at_list_prices(cli, expor
     assert record["plan"] is None
 
 
+@pytest.mark.parametrize("form", ["jsonl", "csv"])
+def test_the_gateways_own_export_makes_a_bill(cli, tmp_path, form):
+    from reference.serving.gateway.usage.export import write
+    from reference.serving.gateway.usage.records import Labels, avoided, generated
+    from reference.serving.gateway.usage.report import rows
+
+    def stored(labels, amounts):
+        return {f"{labels.series}{name}".encode(): str(amount).encode() for name, amount in amounts.items()}
+
+    hour = 1730419200
+    found = [
+        *rows("acme", hour, stored(Labels("acme", "k1", "SmolLM2", "small", "chat"),
+                                   {**generated(1_000_000, 200_000, 400_000), **avoided("exact_cache", 500_000, 0)})),
+        *rows("acme", hour + 3600, stored(Labels("acme", "k1", "gpt-4", "strong", "", True), generated(1_000_000, 0))),
+    ]  # fmt: skip
+    path = tmp_path / f"usage.{form}"
+    assert write(path, iter(found), form) == 2
+    result = cli("bill", str(path), "--json", "--price-as", "SmolLM2=gpt-4o")
+    assert result.exit_code == 0, result.output
+    record = printed(result)
+    assert record["total"]["dollars"] == pytest.approx(0.6 * 2.5 + 0.4 * 1.25 + 0.2 * 10 + 30 / 2)
+    assert record["savings"]["own_cache"] == pytest.approx(0.5 * 2.5)
+    assert record["period"]["days"] == pytest.approx(2 / 24)
+    assert {row["name"] for row in record["by"]["feature"]} == {"chat", "k1"}
+    assert [row["name"] for row in record["by"]["tenant"]] == ["acme"]
+
+
 def test_several_files_make_one_bill(cli, export):
     one, two = export(ROW), export({**ROW, "project_id": "other"}, name="more.jsonl")
     record = printed(cli("bill", one, two, "--json", "--no-plan"))

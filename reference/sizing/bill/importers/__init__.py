@@ -12,7 +12,8 @@ from reference.sizing.bill.lines import BillError
 from reference.sizing.bill.records import Faults, Record, RowFault
 
 from .document import DECODER, items
-from .fields import FORMATS, Format, Shape, record_of, shape_of, times_of
+from .fields import record_of, times_of
+from .shapes import FORMATS, Format, Shape, shape_of
 from .source import Source, container_of, open_source
 from .table import rows
 
