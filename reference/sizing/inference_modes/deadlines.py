@@ -10,8 +10,6 @@ import math
 from functools import lru_cache
 from statistics import NormalDist
 
-from reference.sizing.queueing import erlang_c
-
 _POINTS = 400  # of the service time's distribution, at equal probability
 
 
@@ -49,6 +47,22 @@ def _quantiles(service_s: float, scv: float) -> tuple[float, ...]:
     return tuple(math.exp(normal.inv_cdf((k + 0.5) / _POINTS)) for k in range(_POINTS))
 
 
+@lru_cache(maxsize=64)
+def _blocking(offered: float) -> list[float]:
+    return [1.0]  # Erlang B by number of servers; grows as it is asked for
+
+
+def waiting_probability(offered: float, servers: int) -> float:
+    """Erlang C as `queueing.erlang_c` has it, with the steps kept: a search asks for many numbers of servers."""
+    if not 0 <= offered < servers:
+        raise ValueError(f"waiting_probability: needs 0 <= offered < servers, got {offered:g} and {servers}")
+    steps = _blocking(offered)
+    for n in range(len(steps), servers + 1):
+        steps.append(offered * steps[-1] / (n + offered * steps[-1]))
+    blocked = steps[servers]
+    return servers * blocked / (servers - offered * (1 - blocked))
+
+
 def late_probability(
     rate: float, service_s: float, scv: float, servers: int, deadline_s: float, part_s: float | None = None
 ) -> float:
@@ -68,7 +82,7 @@ def late_probability(
     if offered >= servers:
         return 1.0
     beyond = service_beyond(until, scv, deadline_s) if until > 0 else float(deadline_s < 0)
-    waiting = erlang_c(offered, servers)
+    waiting = waiting_probability(offered, servers)
     if waiting == 0 or not math.isfinite(deadline_s):
         return beyond
     mean = service_s / (servers - offered) * (1 + scv) / 2
