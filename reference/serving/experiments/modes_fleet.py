@@ -1,0 +1,116 @@
+"""A burst of jobs on real workers that scale on the depth of their queue; one of them is taken away in the middle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from reference.serving.jobs.settings import JobSettings
+    from reference.serving.jobs.store import JobStore
+
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True)
+class Look:
+    """The fleet at a moment: seconds since the burst, jobs unfinished, workers wanted and workers there."""
+
+    at_s: float
+    left: int
+    wanted: int
+    workers: int
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Outcome. `killed_s`: when a worker was taken without notice (None: none was). Seconds.
+
+    worker_s: seconds of workers paid for; always_on_s: what as many as the most would have cost over the same time.
+    """
+
+    looks: tuple[Look, ...]
+    jobs: int
+    lost: int
+    retried: int
+    killed_s: float | None
+    seconds: float
+    wait_p50_s: float
+    wait_p95_s: float
+    worker_s: float
+    always_on_s: float
+
+
+async def burst(
+    settings: JobSettings, *, jobs: int, job_s: float, target_wait_s: float, most: int, kill: bool = True,
+    give_up_s: float = 60.0,
+) -> Burst:  # fmt: skip
+    """Hands in `jobs` jobs of `job_s` seconds at once to a fleet of one worker that may grow to `most`.
+
+    kill: `kill -9` of the oldest worker as soon as half of the jobs have ended, as a spot machine without notice.
+    """
+    from reference.serving.jobs import fleet as fleets
+    from reference.serving.jobs.model import Lane, NewJob
+    from reference.serving.jobs.queue import Sender
+    from reference.serving.jobs.store import JobStore
+    from reference.serving.redis_store import connect_async
+
+    client = connect_async(settings.redis_url or None, timeout_s=10.0)
+    store, sender = JobStore(client, settings), Sender(settings)
+    await sender.start()
+    slots = settings.slots(Lane.NORMAL)
+
+    async def hand_in(count: int, seconds: float) -> list[str]:
+        ids = []
+        for _ in range(count):
+            payload = json.dumps({"seconds": seconds}).encode()
+            job, _ = await store.submit(NewJob("burst", "sleep", payload, Lane.NORMAL, max_attempts=10))
+            await sender.send(Lane.NORMAL, job.id)
+            ids.append(job.id)
+        return ids
+
+    looks: list[Look] = []
+    killed: float | None = None
+    try:
+        with fleets.running(settings, 1, drills=True) as fleet:
+            await hand_in(1, 0.0)
+            while await _left(store):  # noqa: ASYNC110 - the worker is another process
+                await asyncio.sleep(0.05)
+            begun = time.monotonic()
+            fleet.history[:] = [(begun - fleet._begun, len(fleet))]
+            ids = await hand_in(jobs, job_s)
+            left, changed = jobs, time.monotonic()
+            while left and time.monotonic() - changed < give_up_s:
+                now_left = await _left(store)
+                changed = time.monotonic() if now_left != left else changed
+                left = now_left
+                wanted = fleets.wanted_workers(left, job_s, slots, target_wait_s, 0, most)
+                while len(fleet) < wanted:
+                    fleet.start()
+                if kill and killed is None and left <= jobs / 2 and len(fleet):
+                    await asyncio.to_thread(fleet.kill)
+                    killed = time.monotonic() - begun
+                looks.append(Look(time.monotonic() - begun, left, wanted, len(fleet)))
+                await asyncio.sleep(_LOOK_S)
+            seconds = time.monotonic() - begun
+        stored = [await store.get(one) for one in ids]
+        worker_s = fleet.worker_seconds()
+    finally:
+        await sender.close()
+        await client.aclose()
+    ended = [job for job in stored if job is not None and job.finished]
+    waits = [job.started - job.created for job in ended] or [float("nan")]
+    return Burst(
+        looks=tuple(looks), jobs=jobs, lost=jobs - len(ended), retried=sum(job.attempts > 1 for job in ended),
+        killed_s=killed, seconds=seconds, wait_p50_s=float(np.quantile(waits, 0.5)),
+        wait_p95_s=float(np.quantile(waits, 0.95)), worker_s=worker_s, always_on_s=most * seconds,
+    )  # fmt: skip
+
+
+async def _left(store: JobStore) -> int:
+    return sum((await store.depths()).values()) + await store.running()
