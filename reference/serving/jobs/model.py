@@ -59,6 +59,7 @@ class NewJob:
         idempotency_key: the same key and payload of a tenant give the same job.
         webhook: https URL that is told of the end.
         group: id of a batch that counts its jobs.
+        usage: JSON of what its use counts under (`key_id`, `feature`); see `usage`.
     """
 
     tenant: str
@@ -69,6 +70,7 @@ class NewJob:
     idempotency_key: str = ""
     webhook: str = ""
     group: str = ""
+    usage: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,7 @@ class Job:
     webhook: str
     group: str
     effects: int
+    usage: str = ""
 
     @classmethod
     def from_mapping(cls, job_id: str, stored: Mapping[bytes, bytes]) -> Job:
@@ -119,6 +122,7 @@ class Job:
             webhook=text("webhook"),
             group=text("group"),
             effects=int(number("effects")),
+            usage=text("usage"),
         )
 
     def status(self) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class JobSettings(BaseModel):
     model: str = Field("", description="for payloads that name none; empty: the first that the engine lists")
     yield_running: int = Field(6, ge=0, description="requests in the engine at which the low lane waits")
     yield_most_s: float = Field(30.0, ge=0, description="longest such wait for one job, so that batches end")
+    usage_prefix: str = Field(
+        "", pattern=r"^[A-Za-z0-9:_-]{0,32}$", description="the gateway's key_prefix: count tokens there; empty: do not"
+    )
+    usage_keep_days: int = Field(62, ge=1, le=3660)
+    usage_features: int = Field(50, ge=1, le=10_000, description="features of a tenant in an hour; more count as other")
     webhook_secret: str = Field("", description="signs webhooks; empty: made once and kept in Redis")
     webhook_timeout_s: float = Field(10.0, gt=0)
     webhook_retry_s: float = Field(1.0, gt=0)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
-from reference.serving.jobs import scripts
+from reference.serving.jobs import scripts, usage
 from reference.serving.jobs.model import Job, JobError, Lane, NewJob, State
 from reference.serving.jobs.settings import JobSettings
 
@@ -63,6 +63,7 @@ class JobStore:
             ("tenant", new.tenant), ("kind", new.kind), ("payload", new.payload), ("lane", str(new.lane)),
             ("state", str(State.QUEUED)), ("attempts", 0), ("max_attempts", new.max_attempts), ("created", now),
             ("webhook", new.webhook), ("group", new.group), ("effects", 0), ("error", ""), ("result", ""),
+            ("usage", new.usage),
         ):  # fmt: skip
             fields += [name, value]
         name, found = await scripts.run(
@@ -133,7 +134,10 @@ class JobStore:
 
         Args:
             fence: of the try; None for a job that waits (cancelled, or given up).
+
+        What a succeeded job used is counted in the same step: exactly once, and only if this end took effect.
         """
+        used_keys, used = usage.counted(job, state, result, self.settings, self.clock())
         keep = self.settings.dead_ttl_s if state is State.DEAD else self.settings.result_ttl_s
         done = await scripts.run(
             self.client,
@@ -146,8 +150,12 @@ class JobStore:
                 self.key("webhooks"),
                 self.key("dead"),
                 self.key("group", job.group) if job.group else self._job(job.id),
+                *used_keys,
             ],
-            [job.id, "" if fence is None else fence, str(state), result, error[:500], self.clock(), max(1, int(keep))],
+            [
+                *(job.id, "" if fence is None else fence, str(state), result, error[:500], self.clock()),
+                *(max(1, int(keep)), *used),
+            ],
         )
         return bool(done)
 

@@ -44,6 +44,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             engine_url=options["engine_url"],
             engine_api_key=options["engine_api_key"],
         )
+        if settings.usage_enabled:  # the workers count where the gateway does
+            jobs = jobs.model_copy(
+                update={
+                    "usage_prefix": jobs.usage_prefix or settings.key_prefix,
+                    "usage_keep_days": settings.usage_keep_days,
+                    "usage_features": settings.usage_features,
+                }
+            )
         logs.configure(settings.log_level)
         with contextlib.ExitStack() as stack:
             if workers:

@@ -13,6 +13,8 @@ from starlette.responses import Response
 from reference.serving.gateway.body import read_body
 from reference.serving.gateway.errors import GatewayError, bad_request
 from reference.serving.gateway.keys import ApiKey
+from reference.serving.gateway.usage.records import checked_feature
+from reference.serving.jobs.usage import label
 from reference.serving.modes.files import File
 from reference.serving.modes.jobs import payload_of, respond
 from reference.serving.modes.requests import call_of, json_object
@@ -100,13 +102,22 @@ async def post_batch(request: Request) -> Response:
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise bad_request("invalid_value", "'metadata' maps names to strings.", "metadata")
     file = await _file(request, str(body.get("input_file_id", "")), key)
-    lines = await _checked_lines(request, key, await modes.files.content(file))
+    feature = checked_feature(metadata["feature"]) if _counts(request) and "feature" in metadata else ""
+    lines = await _checked_lines(request, key, await modes.files.content(file), feature)
     batch_id = await modes.batches.create(key.tenant, file, lines, metadata)
     return respond(await modes.batches.get(batch_id, key.tenant), 200, {})
 
 
-async def _checked_lines(request: Request, key: ApiKey, content: bytes) -> list[dict[str, Any]]:
-    """The lines with the engine's request in `body`. Raises GatewayError 400 that names the bad lines."""
+def _counts(request: Request) -> bool:
+    return request.app.state.services.meter is not None
+
+
+async def _checked_lines(request: Request, key: ApiKey, content: bytes, feature: str) -> list[dict[str, Any]]:
+    """The lines with the engine's request in `body`. Raises GatewayError 400 that names the bad lines.
+
+    Args:
+        feature: of lines that name none.
+    """
     modes: Modes = request.app.state.modes
     lines: list[dict[str, Any]] = []
     errors: list[str] = []
@@ -124,7 +135,8 @@ async def _checked_lines(request: Request, key: ApiKey, content: bytes) -> list[
             call = call_of(request, key, {**entry["body"], "stream": False})
             request.app.state.services.monitor.require_model(call.request.model)
             payload = json.loads(await payload_of(request, call))
-            lines.append({"custom_id": entry["custom_id"], "body": payload})
+            use = label(key.key_id, call.feature or feature)
+            lines.append({"custom_id": entry["custom_id"], "body": payload, "usage": use})
         except GatewayError as error:
             errors.append(f"line {number}: {error.message}")
     if errors:

@@ -111,9 +111,13 @@ class Batches:
         start = int(meta["next"])
         lines = await cast("Any", self._client.lrange(f"{self._key(batch_id)}:lines", start, start + _AT_ONCE - 1))
         for number, raw in enumerate(lines, start):
-            payload = json.dumps(json.loads(raw)["body"], ensure_ascii=False).encode()
+            line = json.loads(raw)
+            payload = json.dumps(line["body"], ensure_ascii=False).encode()
             new = NewJob(
-                meta["tenant"], "chat", payload, Lane.LOW, idempotency_key=f"{batch_id}:{number}", group=batch_id
+                *(meta["tenant"], "chat", payload, Lane.LOW),
+                idempotency_key=f"{batch_id}:{number}",
+                group=batch_id,
+                usage=line.get("usage", ""),  # a batch of before has none
             )
             try:
                 job, _ = await self._hand_over(new)

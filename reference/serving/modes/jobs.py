@@ -12,6 +12,7 @@ from starlette.responses import Response
 from reference.serving.gateway.body import read_body
 from reference.serving.gateway.errors import GatewayError, bad_request
 from reference.serving.jobs.model import Job, JobError, Lane, NewJob, State
+from reference.serving.jobs.usage import label
 from reference.serving.jobs.webhooks.address import BadAddress, check_url, exempted, resolve
 from reference.serving.modes.requests import call_of, json_object
 
@@ -88,6 +89,7 @@ async def post(request: Request) -> Response:
         max_attempts=wanted.max_attempts,
         idempotency_key=request.headers.get("idempotency-key", ""),
         webhook=wanted.webhook_url,
+        usage=label(key.key_id, call.feature),
     )
     job, fresh = await modes.hand_over(new)
     headers = {"location": f"/v1/jobs/{job.id}", **call.headers}
@@ -147,7 +149,10 @@ async def retry(request: Request) -> Response:
     job = await _owned(request)
     if job.state is not State.DEAD:
         raise GatewayError(409, "job_not_dead", f"The job is {job.state}; only failed jobs are tried anew.")
-    new = NewJob(job.tenant, job.kind, job.payload, job.lane, job.max_attempts, f"retry:{job.id}", job.webhook)
+    new = NewJob(
+        *(job.tenant, job.kind, job.payload, job.lane, job.max_attempts, f"retry:{job.id}", job.webhook),
+        usage=job.usage,
+    )
     again, _ = await modes.hand_over(new)
     return respond(again.status(), 202, {"location": f"/v1/jobs/{again.id}"})
 

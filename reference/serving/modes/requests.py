@@ -12,6 +12,7 @@ from reference.serving.gateway.calls import Call, deadline_of
 from reference.serving.gateway.errors import bad_request
 from reference.serving.gateway.keys import ApiKey
 from reference.serving.gateway.schema import parse
+from reference.serving.gateway.usage.records import feature_of
 
 
 async def chat_call(request: Request, *, force_stream: bool = False) -> Call:
@@ -36,7 +37,9 @@ def call_of(request: Request, key: ApiKey, body: dict[str, Any]) -> Call:
         )
     info = request.state.info
     deadline = deadline_of(request.headers, parts.settings.default_timeout_s, parts.settings.max_timeout_s)
-    return Call(info.request_id, key, chat, info.received, deadline, None, fields=info.fields)
+    call = Call(info.request_id, key, chat, info.received, deadline, None, fields=info.fields)
+    call.feature = feature_of(chat, parts.settings)
+    return call
 
 
 def json_object(raw: bytes) -> dict[str, Any]:

@@ -37,9 +37,12 @@ class FakeEngine:
     refusal: dict[str, Any] = field(default_factory=lambda: {"error": {"message": "no", "code": 400, "param": None}})
     healthy: bool = True
     health_delays: list[float] = field(default_factory=list)  # of the next health checks
+    model: str = MODEL
+    cached_tokens: int | None = None  # of the prompt, as the usage says
     waiting: int = 0
     max_model_len: int = 4096
     count_prompt: Callable[[list[dict[str, str]]], int] = field(default=lambda messages: 7)
+    said: list[dict[str, Any]] = field(default_factory=list)  # usage of each answer
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     peers: list[tuple[str, int]] = field(default_factory=list)  # the client's end of the connection, per call
@@ -74,7 +77,7 @@ class FakeEngine:
         return PlainTextResponse("".join(lines))
 
     async def _models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [{"id": MODEL, "max_model_len": self.max_model_len}]})
+        return JSONResponse({"object": "list", "data": [{"id": self.model, "max_model_len": self.max_model_len}]})
 
     async def _chat(self, request: Request) -> Response:
         body = await request.json()
@@ -94,7 +97,7 @@ class FakeEngine:
             pieces = self.pieces(body)[: body.get("max_tokens", 16)]
             await asyncio.sleep(self.ttft + self.itl * len(pieces))
             message = {"role": "assistant", "content": "".join(pieces)}
-            usage = {"prompt_tokens": self.count_prompt(body["messages"]), "completion_tokens": len(pieces)}
+            usage = self._usage(body, len(pieces))
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
             self.finished += 1
             return JSONResponse({"object": "chat.completion", "choices": [choice], "usage": usage})
@@ -116,10 +119,7 @@ class FakeEngine:
                     yield self._chunk(index, {"content": piece}, None)
                     await asyncio.sleep(self.itl)
                 yield self._chunk(index, {}, "stop")
-            usage = {
-                "prompt_tokens": self.count_prompt(body["messages"]),
-                "completion_tokens": len(pieces) * body.get("n", 1),
-            }
+            usage = self._usage(body, len(pieces) * body.get("n", 1))
             yield b"data: " + json.dumps({"choices": [], "usage": usage}).encode() + b"\n\ndata: [DONE]\n\n"
             self.finished += 1
         except (asyncio.CancelledError, GeneratorExit):
@@ -127,6 +127,13 @@ class FakeEngine:
             raise
         finally:
             self.running -= 1
+
+    def _usage(self, body: dict[str, Any], completion: int) -> dict[str, Any]:
+        usage = {"prompt_tokens": self.count_prompt(body["messages"]), "completion_tokens": completion}
+        if self.cached_tokens is not None:
+            usage["prompt_tokens_details"] = {"cached_tokens": self.cached_tokens}
+        self.said.append(usage)
+        return usage
 
     @staticmethod
     def _chunk(index: int, delta: dict[str, Any], finish: str | None) -> bytes:

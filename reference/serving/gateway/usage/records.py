@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 HOUR_S = 3600
 OTHER = "other"
 FEATURE_CHARS = 64
+_MOST = 2**40
 
 Saver = Literal["exact_cache", "similar_cache", "coalesced"]
 SAVERS: tuple[Saver, ...] = ("exact_cache", "similar_cache", "coalesced")
@@ -87,7 +88,9 @@ def split_key(prefix: str, name: str) -> tuple[str, int] | None:
 
 def arguments(labels: Labels, amounts: Mapping[str, int]) -> list[Any]:
     """One use as add.lua takes it. Counters of 0 are left out."""
-    pairs = [item for name, amount in amounts.items() if amount for item in (name, amount)]
+    # An engine's nonsense must not stop a script half-way: Redis counts whole numbers of 64 bits.
+    sane = {name: min(max(0, amount), _MOST) for name, amount in amounts.items()}
+    pairs = [item for name, amount in sane.items() if amount for item in (name, amount)]
     other = replace(labels, feature=OTHER).series
     return [labels.feature, labels.series, other, len(pairs) // 2, *pairs]
 
