@@ -72,10 +72,10 @@ def batch_wins_from(
     at_once: the caller's own limit; slots: what the batch gets. Without more slots or fewer round trips it never wins.
     The two are compared by their rates, so that a last round that is not full does not count.
     """
-    call, batch = (service_s + round_trip_s) / at_once, service_s / slots
     _positive(service_s=service_s)
     if setup_s < 0 or round_trip_s < 0 or at_once < 1 or slots < 1:
         raise ValueError("batch_wins_from: needs setup_s >= 0, round_trip_s >= 0, at_once >= 1 and slots >= 1")
+    call, batch = (service_s + round_trip_s) / at_once, service_s / slots
     items = None if batch >= call else math.floor(setup_s / (call - batch)) + 1
     return ItemCrossing(items if items is not None and items <= most else None, call, batch, setup_s)
 

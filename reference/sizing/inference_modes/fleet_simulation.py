@@ -121,7 +121,8 @@ class FleetRun:
     """Outcome. Arrays are per job in order of arrival, seconds; `started` is the first start, as the store has it.
 
     attempts: starts of the job. given_up: it ran out of tries. history: (second, workers paid for) at every change.
-    wasted_s: work that was thrown away with its worker. warm_up: jobs at the start that no percentile counts.
+    ended_s: when the last job had ended and the horizon was over. wasted_s: work that was thrown
+    away with its worker. warm_up: jobs at the start that no percentile counts.
     """
 
     plan: FleetPlan
@@ -131,6 +132,7 @@ class FleetRun:
     attempts: Any
     given_up: Any
     horizon_s: float
+    ended_s: float
     worker_s: float
     starts: int
     interrupted: int
@@ -403,12 +405,12 @@ def simulate_fleet(
     horizon = float(at[-1]) if horizon_s is None and at.size else float(horizon_s or 0.0)
     believed = service_s if service_s is not None else float(seconds.mean()) if seconds.size else 0.0
     fleet = _Fleet(at.tolist(), seconds.tolist(), plan, horizon, believed, np.random.default_rng([seed, 77]))
-    fleet.run(losses)
+    ended = fleet.run(losses)
     given_up = np.asarray(fleet.given_up, dtype=bool)
     return FleetRun(
         plan=plan, arrived=at, started=np.asarray(fleet.started), finished=np.asarray(fleet.finished),
-        attempts=np.asarray(fleet.attempts, dtype=int), given_up=given_up, horizon_s=horizon, worker_s=fleet.worker_s,
-        starts=fleet.starts, interrupted=fleet.interrupted, wasted_s=fleet.wasted,
+        attempts=np.asarray(fleet.attempts, dtype=int), given_up=given_up, horizon_s=horizon, ended_s=ended,
+        worker_s=fleet.worker_s, starts=fleet.starts, interrupted=fleet.interrupted, wasted_s=fleet.wasted,
         work_s=float(seconds[~given_up].sum()), history=tuple(fleet.history), seed=seed,
         warm_up=int(at.size * warm_up),
     )  # fmt: skip
