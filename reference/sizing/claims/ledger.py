@@ -96,6 +96,7 @@ _MODULES = {
     2: tuple(f"{__package__}.q2.{part}" for part in ("corpus", "retrieval", "serving", "quality")),
     3: tuple(f"{__package__}.q3.{part}" for part in ("gates", "canary", "way_back")),
     4: tuple(f"{__package__}.q4.{part}" for part in ("traffic", "models", "judge", "people", "quality")),
+    5: tuple(f"{__package__}.q5.{part}" for part in ("bill", "strategies", "hosting", "total")),
     6: tuple(f"{__package__}.q6.{part}" for part in ("tokens", "cost", "latency")),
     7: tuple(f"{__package__}.q7.{part}" for part in ("waiting", "resources", "choices")),
 }

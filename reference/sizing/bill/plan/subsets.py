@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,16 @@ def merged(lines: Sequence[Line], features: set[str]) -> tuple[Line, ...]:
         Line(model, requests, tokens_in, tokens_out, min(cached, tokens_in), batch, "", feature, provider, kind)
         for (model, provider, kind, batch, feature, _), (requests, tokens_in, tokens_out, cached) in sums.items()
     )
+
+
+def bill_of(names: Collection[str], lines: Sequence[Line], f: Figures, other: float = 0.0) -> Number:
+    """Dollars a month under one set of strategies; plain lines, so without the factor of the volume."""
+    rows, added = tuple(lines), other
+    for name in _FLOW:
+        if name in names:
+            done = apply(name, rows, f)
+            rows, added = done.lines, added + done.extra
+    return dollars(rows) + added
 
 
 def bills(lines: Sequence[Line], f: Figures, a: PlanAssumptions, other: float = 0.0) -> Any:
