@@ -14,6 +14,7 @@ from .lines import BillError, Kind
 # More than any provider serves in a day; a larger figure is a slip, not usage.
 MOST_TOKENS = 10**15
 NAME_LENGTH = 120
+_REMEMBERED = 400  # characters of a text that a cache may hold
 
 _CURRENCY = re.compile(r"US\$|USD|EUR|GBP|[$€£¥]", re.IGNORECASE)
 _NOT_DOLLARS = re.compile(r"EUR|GBP|[€£¥]", re.IGNORECASE)
@@ -97,9 +98,13 @@ def shown(value: object, length: int = 40) -> str:
     return clean_name(repr(value) if not isinstance(value, str) else f"{value[: length + 1]!r}", length)
 
 
-@lru_cache(16_384)
 def clean_name(text: str, length: int = NAME_LENGTH) -> str:
     """A name that may be printed anywhere: no control or direction characters, not longer than `length`."""
+    return _clean(text if len(text) <= _REMEMBERED else text.strip()[:_REMEMBERED], length)
+
+
+@lru_cache(16_384)
+def _clean(text: str, length: int) -> str:
     text = text.strip()
     if len(text) > length:
         text = text[: length - 1] + "…"
@@ -199,7 +204,7 @@ def flag(value: object) -> bool:
 def instant(value: object) -> float | None:
     """Seconds since 1970 from epoch seconds or milliseconds, or from ISO 8601 (UTC where no zone is given)."""
     if isinstance(value, str):
-        return _instant_of_text(value)
+        return _instant_of_text(value) if len(value) <= _REMEMBERED else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return _epoch(value)

@@ -306,7 +306,9 @@ def test_only_the_first_faults_are_kept_and_all_are_counted(tmp_path):
     assert (faults.total, len(faults.first), faults.kinds["negative"]) == (10_000, 20, 5000)
 
 
-@pytest.mark.parametrize("text", ["", "\n\n", HEADER, "\ufeff" + HEADER, '{"object":"page","data":[]}', "[]", "{}\n"])
+@pytest.mark.parametrize(
+    "text", ["", "\n\n", HEADER, "\ufeff" + HEADER, "\ufeff[]", '{"object":"page","data":[]}', "[]", "{}\n"]
+)
 def test_an_export_without_usage_has_no_records(text, tmp_path):
     records, faults, _ = read(made(tmp_path, text))
     assert not records
@@ -363,8 +365,9 @@ WIDE = {
 }
 
 
-@pytest.mark.parametrize("zipped", [False, True])
-@pytest.mark.parametrize("name", list(WIDE))
+@pytest.mark.parametrize(
+    ("name", "zipped"), [*((name, False) for name in WIDE), ("lines", True), ("page on one line", True)]
+)
 def test_fifty_megabytes_stream_through_bounded_memory(name, zipped, tmp_path):
     head, row, tail = (part.encode() for part in WIDE[name])
     repeats = 50_000_000 // len(row)
@@ -390,6 +393,24 @@ def test_fifty_megabytes_stream_through_bounded_memory(name, zipped, tmp_path):
     else:
         assert account.bill().total.input_tokens == 7 * repeats
         assert faults.total == 0
+
+
+def test_long_names_do_not_stay_in_memory(tmp_path):
+    path = tmp_path / "long"
+    with open(path, "w") as file:
+        for number in range(2500):
+            name = f"{number:05d}" + "z" * 10_000
+            file.write(json.dumps({**GOOD, "tenant": name, "feature": name, name: 1, "start_time": name}) + "\n")
+    account = Account()
+    tracemalloc.start()
+    try:
+        for record in read_records(path, Faults()):
+            account.add(record)
+        left, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert account.records == 2500
+    assert left < 12e6
 
 
 def test_the_period_includes_days_without_usage(tmp_path):

@@ -64,6 +64,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "request_id": ("requestid",),
 }  # fmt: skip
 
+_LONGEST_NAME = 64
 _PUNCTUATION = re.compile(r"[^a-z0-9]")
 
 
@@ -110,12 +111,27 @@ class Shape:
     format: Format = "rows"
 
 
-@lru_cache(512)
+_MOST_SHAPES, _LONGEST = 256, 10_000
+_shapes: dict[tuple[tuple[str, ...], Format | None], Shape] = {}
+
+
 def shape_of(names: tuple[str, ...], forced: Format | None = None) -> Shape:
-    """The shape of rows with these names."""
+    """The shape of rows with these names. Remembered, unless the names are so long that they would fill the memory."""
+    shape = _shapes.get((names, forced))
+    if shape is None:
+        shape = _new_shape(names, forced)
+        if sum(map(len, names)) <= _LONGEST:
+            if len(_shapes) >= _MOST_SHAPES:
+                _shapes.clear()
+            _shapes[names, forced] = shape
+    return shape
+
+
+def _new_shape(names: tuple[str, ...], forced: Format | None) -> Shape:
     by_squashed: dict[str, str] = {}
     for name in names:
-        by_squashed.setdefault(squashed(name), name)
+        if len(name) <= _LONGEST_NAME:
+            by_squashed.setdefault(squashed(name), name)
     found = {
         slot.name: tuple(by_squashed[alias] for alias in ALIASES[slot.name] if alias in by_squashed)
         for slot in fields(Shape)

@@ -123,14 +123,14 @@ def container_of(head: bytes) -> Container:
     if text[:1] not in (b"{", b"["):
         return "table"
     first, newline, _ = text.partition(b"\n")
-    if not newline and len(head) >= HEAD // 2:
-        # No end of line in sight: one huge line, or rows with long texts. A page opens its `data` at once.
-        start = first[:200].replace(b" ", b"")
-        return "document" if start.startswith(b"[") or b'"data":[' in start else "lines"
     try:
         json.loads(first)
     except ValueError:
-        return "document" if _opens_a_document(first) else "lines"
+        if newline:
+            return "document" if _opens_a_document(first) else "lines"
+        # No end of line in sight: rows with long texts, or one huge line. A page opens its `data` at once.
+        start = first[:200].replace(b" ", b"")
+        return "document" if start.startswith(b"[") or b'"data":[' in start else "lines"
     return "lines"
 
 
