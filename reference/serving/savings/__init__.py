@@ -1,6 +1,6 @@
 """Six ways to a smaller bill, measured on one workload through one gateway, each alone and all in sequence."""
 
-from .ladder import Rung, ladder, rows
+from .ladder import VERDICTS, Rung, ladder, rows, verdict_on
 from .parts import Parts, Prompts, parts_for
 from .pricing import Bill, Pricing, bill
 from .replay import STRATEGIES, Outcome, Switches, replay
@@ -9,6 +9,7 @@ from .workload import SavingsError, Workload, make_workload, repeated
 
 __all__ = [
     "STRATEGIES",
+    "VERDICTS",
     "Bill",
     "Outcome",
     "Parts",
@@ -27,4 +28,5 @@ __all__ = [
     "replay",
     "rows",
     "taped",
+    "verdict_on",
 ]

@@ -17,6 +17,7 @@ from .replay import STRATEGIES, Outcome, Switches, replay
 from .workload import Workload
 
 MAX_LOSS = 0.05  # share of the classified messages
+VERDICTS = ("accepted", "not shown", "refused")
 MAX_FALSE = 0.01  # share of the answers by likeness that may belong to another question
 
 
@@ -28,7 +29,7 @@ class Rung:
         kind: `baseline`, `alone` (against the baseline) or `sequence` (against the rung before).
         saving: dollars a month against what it is compared with; negative: it costs more.
         loss: of quality against the baseline, whatever the kind.
-        refused: why a guardrail objects, with the number; empty: it does not.
+        verdict, reason: what the guardrails say (one of VERDICTS), and why with the number.
     """
 
     name: str
@@ -37,28 +38,40 @@ class Rung:
     bill: Bill
     saving: float
     loss: Loss
-    refused: str
+    verdict: str
+    reason: str
 
 
-def refusal(outcome: Outcome, baseline: Outcome, max_loss: float = MAX_LOSS, max_false: float = MAX_FALSE) -> str:
-    """What the guardrails object to, with the number; empty for nothing.
+def verdict_on(
+    outcome: Outcome, baseline: Outcome, max_loss: float = MAX_LOSS, max_false: float = MAX_FALSE
+) -> tuple[str, str]:
+    """(one of VERDICTS, why with the number): what the guardrails say.
 
-    Quality: the upper end of the paired interval must lie within `max_loss`. Hits by likeness: the exact upper bound of
-    their false ones must lie within `max_false`, so few hits prove nothing.
+    Quality: the upper end of the paired interval must lie within `max_loss`; nothing is estimated where every answer is
+    the baseline's, word for word. Hits by likeness: the exact upper bound of their false ones must lie within
+    `max_false`, so few hits show nothing. Whoever reads `not shown` needs more requests, or evidence from elsewhere.
     """
     from reference.sizing.error_rates import rate_upper_bound
 
-    verdict = judged(_loss(outcome, baseline), max_loss)
-    said = [] if verdict.accepted else [f"quality {verdict.reason}"]
+    refused, open_ = [], []
+    found = judged(_loss(outcome, baseline), max_loss)
+    if not found.accepted and not _same(outcome, baseline):
+        (refused if found.loss.low > max_loss else open_).append(f"quality {found.reason}")
     hits, false = outcome.similar_hits, outcome.false_hits
-    if hits:
-        bound = rate_upper_bound(false, hits)
-        if bound > max_false:
-            why = "false hits" if false / hits > max_false else "false hits not shown to be few"
-            said.append(f"{why}: {false} of {hits}, at most {bound:.1%}, allowed are {max_false:.1%}")
+    bound = rate_upper_bound(false, hits) if hits else 0.0
+    if bound > max_false:
+        said = f"{false} of {hits} hits by likeness are false, at most {bound:.1%}; allowed are {max_false:.1%}"
+        (refused if false / hits > max_false else open_).append(said)
     if outcome.failed:
-        said.append(f"{outcome.failed} requests failed")
-    return "; ".join(said)
+        refused.append(f"{outcome.failed} requests failed")
+    verdict = VERDICTS[2] if refused else VERDICTS[1] if open_ else VERDICTS[0]
+    return verdict, "; ".join(refused + open_)
+
+
+def _same(outcome: Outcome, baseline: Outcome) -> bool:
+    """Whether nothing that can be checked was answered differently."""
+    mine, theirs = ([a.text for a in some.answers if a.request.feature != "faq"] for some in (outcome, baseline))
+    return mine == theirs
 
 
 def _loss(outcome: Outcome, baseline: Outcome) -> Loss:
@@ -97,12 +110,12 @@ def ladder(
     if "prompts" in order:
         run("prompts")  # early: whatever else is on, the engine is asked in one of these two ways
     first = priced(baseline)
-    made = [Rung("baseline", "baseline", baseline, first, 0.0, _loss(baseline, baseline), "")]
+    made = [Rung("baseline", "baseline", baseline, first, 0.0, _loss(baseline, baseline), VERDICTS[0], "")]
 
     def rung(kind: str, name: str, outcome: Outcome, before: float) -> Rung:
         found = priced(outcome)
-        why = refusal(outcome, baseline, max_loss, max_false)
-        return Rung(name, kind, outcome, found, before - found.total, _loss(outcome, baseline), why)
+        said = verdict_on(outcome, baseline, max_loss, max_false)
+        return Rung(name, kind, outcome, found, before - found.total, _loss(outcome, baseline), *said)
 
     made += [rung("alone", name, run(name), first.total) for name in order]
     before = first.total
@@ -128,6 +141,6 @@ def rows(rungs: Sequence[Rung]) -> list[dict[str, Any]]:
                 row["num_model_requests"] for row in outcome.usage if row["tier"] == "strong"
             ),
             "engine seconds": outcome.engine_s, "wall seconds": outcome.wall_s, "failed": outcome.failed,
-            "refused": rung.refused,
+            "verdict": rung.verdict, "reason": rung.reason,
         })  # fmt: skip
     return made

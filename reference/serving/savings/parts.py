@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reference.serving.jobs.settings import JobSettings
 
 Embed = Callable[[Sequence[str]], Any]
+BATCH_PREFIX = "savings-batches"  # where the workers count; they outlive single replays
 FOUND = Variant("as found", "verbose", 5, form="explained")
 SHORT = Variant("short", "terse", 2)
 
@@ -105,7 +106,7 @@ def parts_for(
         if workers:
             jobs = JobSettings.model_validate({
                 "redis_url": server.url, "engine_url": tape.base_url, "engine_api_key": tape.api_key, "slots_low": 8,
-                "reconcile_s": 0.2, "model": engine.model,
+                "reconcile_s": 0.2, "model": engine.model, "usage_prefix": BATCH_PREFIX,
             })  # fmt: skip
             stack.enter_context(fleet.running(jobs, workers))
         yield Parts(

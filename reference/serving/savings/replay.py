@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass, fields
 from typing import Any
 
-from .parts import Parts
+from .parts import BATCH_PREFIX, Parts
 from .sending import Answered, Sender, Watched
 from .workload import SavingsError, Workload
 
@@ -109,9 +110,7 @@ def replay(workload: Workload, switches: Switches, parts: Parts, at_once: int = 
     Raises:
         SavingsError: a switch whose part is missing, or a batch that does not end.
     """
-    from reference.serving import redis_store
     from reference.serving.gateway import Settings, run_in_thread
-    from reference.serving.gateway.usage.export import usage_rows
     from reference.serving.modes import Modes, ModesSettings
 
     _check(switches, parts)
@@ -130,21 +129,23 @@ def replay(workload: Workload, switches: Switches, parts: Parts, at_once: int = 
     watched = Watched(parts.similar()) if switches.caching and parts.similar is not None else None
     modes = [Modes(parts.jobs, ModesSettings(batch_keep_s=0.1))] if switches.batch and parts.jobs else []
     begun, before = time.perf_counter(), len(parts.tape.asked)
+    batched_before = _exported(parts, BATCH_PREFIX)
     with run_in_thread(
         settings, chooser=parts.chooser if switches.routing else None, similar=watched, extensions=modes
     ) as gateway:
         sender = Sender(gateway, workload, switches, parts, watched, at_once)
         answers = sender.send()
         embed_tokens = sum(sender.count(text) for text in workload.to_embed)
-    with redis_store.connect(parts.redis_url) as client:
-        usage = list(usage_rows(client, prefix))
+    usage = _exported(parts, prefix)
+    usage.update(_exported(parts, BATCH_PREFIX))
+    usage.subtract(batched_before)
     embed_s = 0.0
     if switches.embeddings and workload.to_embed:
         embed_begun = time.perf_counter()
         parts.embed(list(workload.to_embed))
         embed_s = time.perf_counter() - embed_begun
     return Outcome(
-        switches, answers, tuple(usage), embed_tokens, len(workload.to_embed), embed_s, time.perf_counter() - begun,
+        switches, answers, _rows(usage), embed_tokens, len(workload.to_embed), embed_s, time.perf_counter() - begun,
         parts.tape.seconds_in_engine(before),
     )  # fmt: skip
 
@@ -159,3 +160,31 @@ def _check(switches: Switches, parts: Parts) -> None:
         for part, there in some:
             if getattr(switches, name) and there is None:
                 raise SavingsError(f"switches: {name} needs `{part}`, which these parts lack; see parts_for")
+
+
+def _exported(parts: Parts, prefix: str) -> Counter[tuple[Any, ...]]:
+    """The gateway's own export, summed over hours and keys: counter of (model, tier, feature, batch, what)."""
+    from reference.serving import redis_store
+    from reference.serving.gateway.usage.export import usage_rows
+    from reference.serving.gateway.usage.records import COUNTERS
+
+    found: Counter[tuple[Any, ...]] = Counter()
+    with redis_store.connect(parts.redis_url) as client:
+        for row in usage_rows(client, prefix):
+            series = (row["model"], row["tier"], row["feature"] or "", bool(row["batch"]))
+            found.update({(*series, what): row[what] for what in COUNTERS})
+    return found
+
+
+def _rows(usage: Counter[tuple[Any, ...]]) -> tuple[dict[str, Any], ...]:
+    """One row per series that was used."""
+    made: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for (model, tier, feature, batch, what), amount in sorted(usage.items()):
+        row = made.setdefault(
+            (model, tier, feature, batch), {"model": model, "tier": tier, "feature": feature, "batch": batch}
+        )
+        row[what] = amount
+    return tuple(row for row in made.values() if any(row[what] for what in row if what not in _SERIES))
+
+
+_SERIES = ("model", "tier", "feature", "batch")

@@ -200,7 +200,6 @@ class Sender:
             for row in client.files.content(batch.output_file_id).text.splitlines():
                 one = json.loads(row)
                 said[one["custom_id"]] = one["response"]["body"]
-        self.batch_usage = [one["usage"] for one in said.values()]
         return [self._from_batch(request, said.get(str(request.number))) for request in backlog]
 
     def _from_batch(self, request: Request, body: dict[str, Any] | None) -> Answered:

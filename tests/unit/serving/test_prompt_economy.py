@@ -51,13 +51,15 @@ def test_the_verbose_system_prompt_has_four_times_the_tokens_of_the_terse_one():
 
     count = Tokenizer.from_file(str(default_model_dir() / "tokenizer.json")).encode
     verbose, terse = len(count(SYSTEMS["verbose"]).ids), len(count(SYSTEMS["terse"]).ids)
-    assert (190 <= verbose <= 215) and (45 <= terse <= 55)
+    assert 190 <= verbose <= 215
+    assert 45 <= terse <= 55
     assert all(intent in SYSTEMS[name] for name in ("verbose", "terse") for intent in INTENTS)
 
 
 def test_the_nearest_example_stands_last_before_the_message():
     shown = Examples(CASES, vectors).chosen(Variant("v", examples=3), [CASES[5].text])[0]
-    assert len(shown) == 3 and shown[-1] == CASES[5]
+    assert len(shown) == 3
+    assert shown[-1] == CASES[5]
     body = request_body(Variant("v", examples=3), "m", "hello", shown)
     assert [m["role"] for m in body["messages"]] == ["system", *["user", "assistant"] * 3, "user"]
     assert body["messages"][-2]["content"] == CASES[5].intent
@@ -83,7 +85,8 @@ def test_bounded_answers_can_only_be_intents_and_free_ones_are_longer():
     choice, schema, free = (request_body(Variant("v", form=f), "m", "x") for f in ("choice", "json", "explained"))
     assert choice["structured_outputs"] == {"choice": list(INTENTS)}
     assert schema["response_format"]["json_schema"]["schema"]["properties"]["intent"]["enum"] == list(INTENTS)
-    assert "structured_outputs" not in free and "response_format" not in free
+    assert "structured_outputs" not in free
+    assert "response_format" not in free
     assert choice["max_tokens"] < schema["max_tokens"] < free["max_tokens"]
 
 
