@@ -18,7 +18,7 @@ def command(
     html: Annotated[str | None, typer.Option("--html", help="Write a page without scripts here.")] = None,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="openai, litellm, openai-batch or rows [default: told from each row's names]."),
+        typer.Option("--format", help="openai, litellm, openai-batch or rows; without it each row is looked at."),
     ] = None,
     price_as: Annotated[
         list[str] | None,
@@ -27,7 +27,7 @@ def command(
         ),
     ] = None,
     days: Annotated[
-        float | None, typer.Option("--days", help="Days that the files cover [default: from their times].")
+        float | None, typer.Option("--days", help="Days that the files cover; without it by their times.")
     ] = None,
     plan: Annotated[bool, typer.Option("--plan/--no-plan", help="Say what would save how much.")] = True,
     assumptions: Annotated[
