@@ -110,9 +110,9 @@ async def _real(url: str, at: Any, seconds: Any, rule: Scaling, kills: tuple[flo
                         await asyncio.sleep(0)
                 await asyncio.sleep(0.05)
             await feeding
-            await asyncio.gather(*retiring)
-            fleet._note()
+            fleet._note()  # the simulation ends with the last job as well
             worker_s = fleet.worker_seconds()
+            await asyncio.gather(*retiring)
         jobs = [await store.get(one) for one in ids]
     finally:
         await sender.close()
