@@ -13,8 +13,10 @@ from typing import Any
 
 from benchmarks.common import Result, spread
 from reference.serving.model_routing.curves import Judged, Operating
+from reference.serving.model_routing.router import Kind
 
 KEEP = 0.95
+KINDS: tuple[Kind, ...] = ("router", "cascade")
 # The dollar curve needs two priced models whose ratio it borrows; nothing is said about their answers.
 PRICED = ("gpt-4", "gpt-4o-mini")
 
@@ -26,15 +28,17 @@ def train() -> None:
     from reference.serving.model_routing.evaluation import fit
 
     embedder, recorded = default_query_embedder(), recording.read()
+    recorded, made = recording.with_heads(recorded, embedder.embed, embedder.name)
+    recording.write(recorded)
     vectors = embedder.embed(recorded.texts())
-    made = recording.heads(embedder.embed, embedder.name, [row.question for row in recorded.rows], vectors)
     for name, model in made.items():
         print(f"{name}: {model.save(shipped.file_of(name)).version}")
-    few = shipped.shipped_small(recording.FEW)
-    for kind in ("router", "cascade"):
-        found = fit(recorded, vectors, embedder.name, kind, small=few, keep=KEEP)
-        saved = found.router.save(shipped.FOLDER / f"{kind}.json")
-        print(f"{kind}: {saved.version}, threshold {saved.threshold:.3f}")
+    for weak in recording.HEADS:
+        small = shipped.shipped_small(weak)
+        for kind in KINDS:
+            found = fit(recorded, vectors, embedder.name, kind, weak, small=small, keep=KEEP)
+            saved = found.router.save(shipped.router_file(kind, weak))
+            print(f"{kind} to the {weak}: {saved.version}, threshold {saved.threshold:.3f}")
 
 
 def _row(target: str, metric: str, unit: str, value: float, ends: tuple[float, float] | None, n: int) -> dict[str, Any]:
@@ -98,7 +102,6 @@ def run(quick: bool = False) -> Result:
     recorded = recording.read()
     embedder = default_query_embedder()
     texts, vectors = recorded.texts(), embedder.embed(recorded.texts())
-    few = shipped.shipped_small(recording.FEW, embedder.name)
     dollars = dollars_per_question(recorded, recording.STRONG)
     result = Result(
         "model_routing",
@@ -106,8 +109,8 @@ def run(quick: bool = False) -> Result:
         {
             "recorded answers": {key: value for key, value in recorded.header.items() if key != "sha256"},
             "strong": "SmolLM2-135M-Instruct with the intent adapter v1.1, vLLM on this machine's CPU, 16 in flight",
-            "few labels": "logistic regression over MiniLM vectors, 64 messages of 40 training sentences",
-            "many labels": "the same over 1,600 messages of the same sentences",
+            "heads": "logistic regression over MiniLM vectors, trained on so many messages of question 3's 40 training "
+            "sentences; 16 and 64: plain messages only",
             "split": "by sentence: 48 train the router, 24 calibrate it, 24 are held out; folds: all 96 held out once",
             "p25, p75": "ends of the 95 % interval, sentences drawn with replacement (bootstrap, 2,000 draws)",
             "cost": "seconds of the machine per question, all requests of a run divided by their number",
@@ -116,16 +119,16 @@ def run(quick: bool = False) -> Result:
             "rounds": "questions",
         },
     )
-    everything = judged_of(recorded, recording.MANY)
-    for name in (recording.STRONG, recording.WEAK_LLM, recording.FEW, recording.MANY):
+    alone: dict[str, Operating] = {}
+    for name in recording.MODELS:
         judged = judged_of(recorded, name, choosing_s=0.0)
-        result.rows += operating_rows(operate(f"{name} alone", np.ones(len(texts), bool), judged))
-    pairs = [("router", recording.FEW), ("cascade", recording.FEW)]
-    if not quick:
-        pairs += [("router", recording.WEAK_LLM), ("cascade", recording.MANY)]
-    many = shipped.shipped_small(recording.MANY, embedder.name)
+        alone[name] = operate(f"{name} alone", np.ones(len(texts), bool), judged)
+        result.rows += operating_rows(alone[name])
+    pairs: list[tuple[Kind, str]] = [(kind, name) for name in recording.HEADS for kind in KINDS]
+    pairs = pairs[:2] if quick else [*pairs, ("router", recording.WEAK_LLM)]
+    models = {name: shipped.shipped_small(name, embedder.name) for name in recording.HEADS}
     for kind, weak in pairs:
-        small = many if weak == recording.MANY else few
+        small = models.get(weak)
         options: dict[str, Any] = {"kind": kind, "weak": weak, "small": small, "keep": KEEP}
         found = fit(recorded, vectors, embedder.name, **options)
         held = [texts[k] for k in found.rows]
@@ -134,6 +137,7 @@ def run(quick: bool = False) -> Result:
             continue
         every = cross_fit(recorded, vectors, embedder.name, **options)
         named = [texts[k] for k in every.rows]
+        result.conclusions.append(_sentence(f"{kind} to the {weak}", every.judged, every.scores, every.to_small))
         _judge(result, f"{kind} to {weak}, four folds", every.judged, every.scores, every.to_small, named)
         priced = with_costs(every.judged, *dollars)
         result.rows.append(
@@ -152,12 +156,25 @@ def run(quick: bool = False) -> Result:
         chooser.choose(text)
         times.append(1e3 * (time.perf_counter() - begun))
     result.rows.append({"target": "a choice alone", "metric": "latency", "unit": "ms"} | spread(times))
-    kept = everything.small_quality / everything.strong_quality
-    result.conclusions.append(
-        f"The head of 1,600 labels alone keeps {kept:.1%} of the strong model's quality at "
-        f"{everything.cost_share(np.ones(len(texts), bool)):.1%} of its cost"
-    )
+    result.conclusions += [
+        f"{name} alone, no router: {one.kept:.1%} of the quality ({one.kept_low:.1%} to {one.kept_high:.1%}) at "
+        f"{one.cost_share:.1%} of the cost"
+        for name, one in alone.items()
+        if name in recording.HEADS
+    ]
     return result
+
+
+def _sentence(name: str, judged: Judged, scores: Any, to_small: Any) -> str:
+    from reference.serving.model_routing.curves import curve, operate, random_cost_share
+
+    one, found = operate(name, to_small, judged), curve(name, scores, judged)
+    after = float(found.cost_share[found.cheapest(KEEP * judged.strong_quality)])
+    return (
+        f"{name}, all sentences held out once: {one.kept:.1%} of the quality "
+        f"({one.kept_low:.1%} to {one.kept_high:.1%}) at {one.cost_share:.1%} of the cost; {KEEP:.0%} would have cost {after:.1%}, by a coin "
+        f"{random_cost_share(judged, KEEP):.1%}"
+    )
 
 
 def _with_the_routers_labels(recorded: Any, vectors: Any, embedder: Any, small_model: Any) -> Operating:
@@ -177,7 +194,7 @@ def _with_the_routers_labels(recorded: Any, vectors: Any, embedder: Any, small_m
     intents = [row.question.intent for row in recorded.rows]
     model = small_model.train(stacked, [*labels, *(intents[k] for k in mine)], embedder.name)
     right = [said == intents[k] for k, (said, _) in zip(held, model.answer(vectors[held]), strict=True)]
-    judged = judged_of(recorded, recording.FEW, rows=held, choosing_s=0.0)
+    judged = judged_of(recorded, recording.SOME, rows=held, choosing_s=0.0)
     judged = replace(judged, small_right=np.array(right))
     return operate("a head that learns the router's labels instead, held out", np.ones(len(held), bool), judged)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from reference.serving.model_routing.curves import Curve, Judged, curve, length_scores, oracle_scores, safe_threshold
 from reference.serving.model_routing.questions import split_of
-from reference.serving.model_routing.recording import FEW, STRONG, Recording
+from reference.serving.model_routing.recording import SOME, STRONG, Recording
 from reference.serving.model_routing.router import Kind, Router, train
 from reference.serving.model_routing.small_model import SmallModel
 
@@ -38,7 +38,7 @@ class Trained:
 
 
 def judged_of(
-    recording: Recording, weak: str = FEW, strong: str = STRONG, rows: Any = None, kind: Kind = "router",
+    recording: Recording, weak: str = SOME, strong: str = STRONG, rows: Any = None, kind: Kind = "router",
     choosing_s: float | None = None,
 ) -> Judged:  # fmt: skip
     """Recorded answers of two models at their measured seconds per question (of a whole run, all cores).
@@ -53,7 +53,7 @@ def judged_of(
     n, templates = len(rows), recording.templates()
     first = kind == "cascade"
     if choosing_s is None:
-        choosing_s = 0.0 if first else seconds[FEW]
+        choosing_s = 0.0 if first else seconds[SOME]
     return Judged(
         recording.correct(strong)[rows], recording.correct(weak)[rows], np.full(n, seconds[strong]),
         np.full(n, seconds[weak]), tuple(templates[k] for k in rows), choosing_s, first,
@@ -65,7 +65,7 @@ def fit(
     vectors: Any,
     embedder: str,
     kind: Kind = "router",
-    weak: str = FEW,
+    weak: str = SOME,
     strong: str = STRONG,
     small: SmallModel | None = None,
     fold: int = 0,
@@ -119,7 +119,7 @@ def cross_fit(recording: Recording, vectors: Any, embedder: str, **options: Any)
     found = [fit(recording, vectors, embedder, fold=fold, **options) for fold in range(FOLDS)]
     rows = np.concatenate([one.rows for one in found])
     judged = judged_of(
-        recording, options.get("weak", FEW), options.get("strong", STRONG), rows, options.get("kind", "router"),
+        recording, options.get("weak", SOME), options.get("strong", STRONG), rows, options.get("kind", "router"),
         options.get("choosing_s"),
     )  # fmt: skip
     return CrossFitted(

@@ -18,7 +18,7 @@ from reference.serving.rollout.versions.task import PRODUCTS
 if TYPE_CHECKING:
     from reference.serving.engine.client import Engine
 
-ORDER, PRODUCT = "order number", "product"
+TASKS = ORDER, PRODUCT = "order number", "product"
 NONE = "none"
 ASKED = 320  # questions of each task that the base model gets
 _EXAMPLES = {
@@ -76,7 +76,7 @@ def ask_base(engine: Engine, asked: Sequence[Question], say: Any) -> tuple[list[
 
     answers: list[dict[str, str]] = [{} for _ in asked]
     seconds = {}
-    for task in (ORDER, PRODUCT):
+    for task in TASKS:
         rows = chosen(task, asked)
 
         async def run(task: str = task, rows: list[int] = rows) -> list[str]:

@@ -14,11 +14,11 @@ from typing import Any
 
 from reference.serving.model_routing.curves import resampled
 from reference.serving.model_routing.extraction import NONE, ORDER, PRODUCT, rule, truth
-from reference.serving.model_routing.recording import FEW, MANY, STRONG, Recording
+from reference.serving.model_routing.recording import HEADS, STRONG, Recording
 
 INTENT, FINANCE = "intent (8)", "for the finance team (yes, no)"
 _FINANCE = {"refund", "billing"}
-LANGUAGE_MODEL, HEAD_FEW, HEAD_MANY, RULE = "language model", "head, 64 labels", "head, 1,600 labels", "rule"
+LANGUAGE_MODEL, RULE = "language model", "rule"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def small_tasks(recording: Recording) -> tuple[TaskResult, ...]:
     intents = [row.question.intent for row in rows]
     finance = [intent in _FINANCE for intent in intents]
     made = []
-    for by, model in ((LANGUAGE_MODEL, STRONG), (HEAD_FEW, FEW), (HEAD_MANY, MANY)):
+    for by, model in ((LANGUAGE_MODEL, STRONG), *((name, name) for name in HEADS)):
         said = [row.outcomes[model].answer for row in rows]
         right = [answer == intent for answer, intent in zip(said, intents, strict=True)]
         made.append(_result(INTENT, by, right, intents, groups, seconds[model]))
