@@ -2,8 +2,8 @@
 
 DIR holds WordNet's `data.*`, `index.*` and `*.exc` files (Debian: package wordnet-base, /usr/share/wordnet). A pair of
 words is kept if they share a meaning that is among the first three of each and at least one of them was met in
-WordNet's tagged texts; rare words (not in MiniLM's vocabulary) are left out. "deliver, delivery" come from its links
-between derived forms. WordNet's licence goes into the file, as it asks.
+WordNet's tagged texts; "deliver, delivery" come from its links between derived forms. `known` are words that were met
+there or are in MiniLM's vocabulary: they are no slips of the pen. WordNet's licence goes into the file, as it asks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import textwrap
 from collections import defaultdict
 from pathlib import Path
 
@@ -26,19 +27,23 @@ def main(folder: Path) -> None:
     common = set(default_query_embedder().tokenizer.get_vocab())
     first: dict[tuple[str, str], list[str]] = {}
     tagged: set[tuple[str, str]] = set()
+    usual: set[str] = set()
     for kind in KINDS:
         for line in (folder / f"index.{kind}").read_text("ascii").splitlines():
             if line.startswith(" "):
                 continue
             fields = line.split()
-            if not _PLAIN.fullmatch(fields[0]) or not common.issuperset(fields[0].split("_")):
-                continue
             count = int(fields[2])
+            met = int(fields[-count - 1]) > 0
+            if not _PLAIN.fullmatch(fields[0]):
+                continue
+            if met or fields[0] in common:
+                usual.add(fields[0])
             first[fields[0], kind] = fields[-count:][:SENSES]
-            if int(fields[-count - 1]) > 0:
+            if met:
                 tagged.add((fields[0], kind))
     words: dict[tuple[str, str], list[str]] = {}
-    links: list[tuple[str, str, int, str, str, int]] = []
+    links: list[tuple[str, str, int, str, str, int, bool]] = []
     letter = {"n": "noun", "v": "verb", "a": "adj", "s": "adj", "r": "adv"}
     licence = []
     for kind in KINDS:
@@ -54,18 +59,19 @@ def main(folder: Path) -> None:
             for number in range(int(fields[at])):
                 sign, offset, other, ends = fields[at + 1 + 4 * number : at + 5 + 4 * number]
                 if sign == "&" and kind == letter[other]:  # adjectives that WordNet calls similar
-                    links.append((kind, fields[0], 1, kind, offset, 1))
+                    links.append((kind, fields[0], 1, kind, offset, 1, True))
                 if sign == "+" and ends != "0000":
-                    links.append((kind, fields[0], int(ends[:2], 16), letter[other], offset, int(ends[2:], 16)))
+                    links.append((kind, fields[0], int(ends[:2], 16), letter[other], offset, int(ends[2:], 16), False))
     groups, pairs = set(), set()
     for (kind, offset), members in words.items():
         kept = [w for w in members if offset in first.get((w, kind), ())]
         if len(kept) > 1 and any((w, kind) in tagged for w in kept):
             groups.add(" ".join(sorted(set(kept))))
-    for kind, offset, one, other_kind, other_offset, two in links:
+    for kind, offset, one, other_kind, other_offset, two, similar in links:
         a, b = words[kind, offset][one - 1], words[other_kind, other_offset][two - 1]
         near = offset in first.get((a, kind), ()) and other_offset in first.get((b, other_kind), ())
-        if near and a < b and ((a, kind) in tagged or (b, other_kind) in tagged):
+        met = ((a, kind) in tagged) + ((b, other_kind) in tagged)
+        if near and a < b and met >= 1 + similar:
             pairs.add(f"{a} {b}")
     forms: dict[str, str] = {}
     for kind in ("noun", "verb", "adj"):
@@ -82,6 +88,7 @@ def main(folder: Path) -> None:
         "licence": " ".join(licence),
         "synonyms": "\n".join(sorted(g for g in groups if " " in g)),
         "derived": "\n".join(sorted(pairs - groups)),
+        "known": "\n".join(textwrap.wrap(" ".join(sorted(w for w in usual if "_" not in w)), 118)),
         "forms": "\n".join(f"{base} {' '.join(some)}" for base, some in sorted(by_base.items())),
     }
     TARGET.write_text(json.dumps(made, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,16 +1,20 @@
 """Which words can stand for each other: WordNet's synonyms and derived forms, spelling slips, joined words.
 
-The lists are data/wordnet.json, made by scripts/build_synonyms.py. Names, numbers, units and currencies are in no list,
-so they stand for themselves only.
+The lists are data/wordnet.json, made by scripts/build_synonyms.py. Ordinals, days, months, units and currencies stand
+for themselves only, whatever the lists say.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+import tomllib
 from importlib import resources
 
 # Steps by which WordNet's lists lead from one word to another that a cache must keep apart.
+_ALONE = frozenset(
+    tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))["alone"].split()
+)
 _APART = frozenset(
     frozenset(pair.split())
     for pair in (
@@ -21,8 +25,8 @@ _APART = frozenset(
 
 
 @functools.cache
-def _lists() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], dict[str, str]]:
-    """(word -> synonyms, word -> derived forms, irregular form -> base)."""
+def _lists() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], dict[str, str], frozenset[str]]:
+    """(word -> synonyms, word -> derived forms, irregular form -> base, all words)."""
     data = json.loads(resources.files(__package__).joinpath("data/wordnet.json").read_text("utf-8"))
     tables = []
     for name in ("synonyms", "derived"):
@@ -33,20 +37,20 @@ def _lists() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], dict
                 table.setdefault(word, set()).update(group)
         tables.append({word: frozenset(others - {word}) for word, others in table.items()})
     forms = {form: base for base, *rest in map(str.split, data["forms"].splitlines()) for form in rest}
-    return tables[0], tables[1], forms
+    return tables[0], tables[1], forms, frozenset(data["known"].split())
 
 
 def known(word: str) -> bool:
     """Whether the lists have the word: it is then no slip of the pen for another."""
-    synonyms, derived, forms = _lists()
-    return word in synonyms or word in derived or word in forms
+    synonyms, derived, forms, words = _lists()
+    return word in words or word in synonyms or word in derived or word in forms
 
 
 @functools.lru_cache(maxsize=50_000)
 def bases(word: str) -> frozenset[str]:
     """The word and what it may be a form of: "stopped" -> stopped, stop; "copies" -> copies, copy."""
     found = {word}
-    _, _, forms = _lists()
+    forms = _lists()[2]
     if word in forms:
         found.add(forms[word])
     for ending, instead in (
@@ -69,9 +73,11 @@ def alike(one: str, two: str) -> bool:
     first, second = bases(one), bases(two)
     if first & second:
         return True
+    if (first | second) & _ALONE:
+        return False
     if frozenset((one, two)) in _APART or any(frozenset((a, b)) in _APART for a in first for b in second):
         return False
-    synonyms, derived, _ = _lists()
+    synonyms, derived = _lists()[:2]
     around_first = first.union(*(derived.get(word, ()) for word in first))
     around_second = second.union(*(derived.get(word, ()) for word in second))
     if around_first & around_second:

@@ -224,7 +224,7 @@ def _rewritten(tokens: list[str]) -> list[str]:
     apart = [_FIGURES[t] if t in _FIGURES and t != "one" else t for t in apart]
     return [
         _SIDES[token] if token in _SIDES and (after[0].isdigit() or after in _CURRENCIES) else token
-        for token, after in zip(apart, [*apart[1:], "."], strict=True)
+        for token, after in zip(apart, [*apart[1:], "."], strict=False)
     ]
 
 
