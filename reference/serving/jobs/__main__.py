@@ -29,6 +29,9 @@ async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
     client = connect_async(settings.redis_url or None, timeout_s=5.0)
     store = JobStore(client, settings)
     known = handlers(settings, drills=drills)
+    if not drills:
+        # Now: loading it holds the loop for a second or more, and the lease of the first job with it.
+        import openai  # noqa: F401
     async with httpx.AsyncClient(trust_env=False) as http:
         gate = Yielding(engine_load(http, settings.engine_url), settings.yield_running, settings.yield_most_s)
         worker = Worker(store, known, None if drills else gate)

@@ -1,5 +1,5 @@
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,12 @@ def start(fake: FakeEngine, redis_server: PrivateRedis, model_dir: Path) -> Iter
         yield Starter(stack, fake, redis_server.url, model_dir)
 
 
+@pytest.fixture
+def start_in(fake: FakeEngine, redis_server: PrivateRedis, model_dir: Path) -> Callable[[ExitStack], Starter]:
+    """For gateways that end before their test does: with a stack of the test's own."""
+    return lambda stack: Starter(stack, fake, redis_server.url, model_dir)
+
+
 @pytest.fixture(scope="module")
 def fake_once() -> Iterator[FakeEngine]:
     """One fake engine for all tests of a module that leave its behaviour alone."""
@@ -72,3 +78,10 @@ def start_once(fake_once: FakeEngine, model_dir: Path) -> Iterator[RunningGatewa
     """One gateway for all tests of a module that do not change it."""
     with private_redis() as server, ExitStack() as stack:
         yield Starter(stack, fake_once, server.url, model_dir)()
+
+
+@pytest.fixture(scope="module")
+def metered_once(fake_once: FakeEngine, model_dir: Path) -> Iterator[RunningGateway]:
+    """The same with usage counted."""
+    with private_redis() as server, ExitStack() as stack:
+        yield Starter(stack, fake_once, server.url, model_dir)(usage_enabled=True)

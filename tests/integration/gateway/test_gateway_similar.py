@@ -1,4 +1,4 @@
-"""Similar answers: found within their scope, never for or from personal data, and no fault of theirs reaches a client."""
+"""Similar answers: found within their scope, never from personal data, and no fault of the store reaches a client."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -146,7 +146,8 @@ def test_tiers_have_scopes_of_their_own(similar, store, fake):
 
 def test_retrieved_passages_are_a_part_of_the_scope(similar, store):
     class Retriever:
-        passages = ["first"]
+        def __init__(self):
+            self.passages = ["first"]
 
         def retrieve(self, query, tenant):
             return [Passage(text) for text in self.passages]
