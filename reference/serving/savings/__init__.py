@@ -1,7 +1,7 @@
 """Six ways to a smaller bill, measured on one workload through one gateway, each alone and all in sequence."""
 
 from .ladder import VERDICTS, Rung, ladder, rows, verdict_on
-from .parts import Parts, Prompts, parts_for
+from .parts import Parts, Prompts, local_parts, parts_for, tuned_threshold
 from .pricing import Bill, Pricing, bill
 from .replay import STRATEGIES, Outcome, Switches, replay
 from .tape import Tape, taped
@@ -22,11 +22,13 @@ __all__ = [
     "Workload",
     "bill",
     "ladder",
+    "local_parts",
     "make_workload",
     "parts_for",
     "repeated",
     "replay",
     "rows",
     "taped",
+    "tuned_threshold",
     "verdict_on",
 ]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reference.serving.prompt_economy import Examples, Variant
 
 from .tape import Tape, taped
+from .workload import SavingsError
 
 if TYPE_CHECKING:
     from reference.serving.engine.client import Engine
@@ -113,3 +114,51 @@ def parts_for(
             tape, server.url, embed, Examples(make(1600, seed=7, test=False), embed), small, chooser, similar, jobs,
             prompts or Prompts(), settings, {} if small_tokens is None else small_tokens,
         )  # fmt: skip
+
+
+def tuned_threshold(embed: Embed, max_false_hits: float = 0.01) -> float:
+    """The cosine from which on stored answers serve, chosen on the tuning half of the semantic cache's labelled pairs.
+
+    Raises SavingsError if no threshold keeps the guard within `max_false_hits` of the look-alikes there.
+    """
+    from reference.serving.semantic_cache import questions
+    from reference.serving.semantic_cache.agreement import disagreement
+    from reference.serving.semantic_cache.evaluation import choose_threshold, score
+
+    intents = questions.intents(questions.SPLITS[0])
+    pairs = [*questions.adversarial(intents), *questions.paraphrases(intents)]
+    found = choose_threshold(score(pairs, embed, disagreement), max_false_hits)
+    if found is None:
+        raise SavingsError(f"max_false_hits: no threshold keeps the guard within {max_false_hits:g} on these vectors")
+    return found
+
+
+@contextlib.contextmanager
+def local_parts(
+    engine: Engine, embed: Embed, embedder: str, *, threshold: float | None = None, workers: int = 1, **settings: Any
+) -> Iterator[Parts]:
+    """Parts with what this project ships: the head trained on many labels, the router, and Qdrant in this process.
+
+    The router was trained for a weaker head, so it sends fewer messages to the small tier than it could.
+
+    Args:
+        embedder: name of the model behind `embed`; heads and router of another one are refused.
+        threshold: of the semantic cache; None: `tuned_threshold`.
+    """
+    from reference.serving.model_routing.recording import MANY
+    from reference.serving.model_routing.shipped import shipped_chooser, shipped_small
+    from reference.serving.model_routing.small_model_server import small_model_server
+    from reference.serving.semantic_cache.qdrant_tier import QdrantAnswers
+
+    at = threshold if threshold is not None else tuned_threshold(embed)
+    tokens: dict[str, int] = {}
+    head = shipped_small(MANY, embedder)
+
+    def count(text: str) -> int:
+        return tokens.get(text, len(text.split()))
+
+    with small_model_server(head, embed, count=count) as small, parts_for(
+        engine, embed, small=small, chooser=shipped_chooser(embed, embedder=embedder),
+        similar=lambda: QdrantAnswers(embed, embedder, at, url=""), small_tokens=tokens, workers=workers, **settings,
+    ) as parts:  # fmt: skip
+        yield parts

@@ -53,8 +53,8 @@ class Outcome:
     """A replay. `usage`: rows of the gateway's export; `embed_tokens`: read by the embedder, or to be paid for.
 
     Attributes:
-        wall_s: of the whole replay; engine_s: time that its requests spend in the engine, summed, as when each distinct
-            one was generated (the tape plays it again afterwards); embed_s: of the self-hosted embedder, else 0.
+        wall_s: of the whole replay; engine_s: time that an engine is busy with its requests, as when each distinct one
+            was generated (the tape plays it again afterwards); embed_s: of the self-hosted embedder, else 0.
     """
 
     switches: Switches

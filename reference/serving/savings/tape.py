@@ -36,7 +36,7 @@ class Tape:
     """What was generated, by digest of the request. The server's `base_url` and `api_key` are those of an engine.
 
     Attributes:
-        seconds: of each generation, in the engine among the others of its replay; in all: `seconds_in_engine`.
+        seconds: of the engine's time that each generation took: while k run, each takes a k-th of what passes.
         played: requests that were answered from the tape; recorded: that the engine answered.
     """
 
@@ -56,8 +56,31 @@ class Tape:
         return len(self.asked) - len(self.answers)
 
     def seconds_in_engine(self, since: int = 0) -> float:
-        """Seconds that requests from number `since` on spend in the engine, summed, as when they were recorded."""
+        """Seconds that an engine is busy with requests from number `since` on, by what each took when recorded."""
         return sum(self.seconds[digest] for digest in self.asked[since:])
+
+
+class _Shares:
+    """Divides the time that passes evenly among those who run; a sum of latencies would count it several times."""
+
+    def __init__(self) -> None:
+        self._taken: dict[str, float] = {}
+        self._last = 0.0
+
+    def _pass(self) -> None:
+        now = time.perf_counter()
+        for name in self._taken:
+            self._taken[name] += (now - self._last) / len(self._taken)
+        self._last = now
+
+    def begin(self, name: str) -> None:
+        self._pass()
+        self._taken[name] = 0.0
+
+    def end(self, name: str) -> float:
+        """Seconds that `name` took since it began."""
+        self._pass()
+        return self._taken.pop(name)
 
 
 def digest_of(body: dict[str, Any]) -> str:
@@ -75,15 +98,19 @@ def _app(tape: Tape) -> Starlette:
     headers = {"authorization": f"Bearer {tape.engine.api_key}"}
     client = httpx.AsyncClient(base_url=tape.engine.base_url, headers=headers, timeout=300, trust_env=False)
     running: dict[str, asyncio.Task[tuple[int, Any]]] = {}
+    shares = _Shares()
 
     async def generate(digest: str, body: dict[str, Any]) -> tuple[int, Any]:
+        shares.begin(digest)
         try:
             plain = {name: value for name, value in body.items() if name not in _UNSEEN}
-            begun = time.perf_counter()
-            said = await client.post("/chat/completions", json=plain)
+            try:
+                said = await client.post("/chat/completions", json=plain)
+            finally:
+                took = shares.end(digest)
             content = said.json()
             if said.status_code == 200:
-                tape.answers[digest], tape.seconds[digest] = content, time.perf_counter() - begun
+                tape.answers[digest], tape.seconds[digest] = content, took
             return said.status_code, content
         finally:
             running.pop(digest, None)

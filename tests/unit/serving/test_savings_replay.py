@@ -224,3 +224,15 @@ def test_half_the_volume_costs_half_but_for_the_machines_that_must_be_there(outc
     assert half.hosting == whole.hosting
     with pytest.raises(SavingsError, match="requests_per_month"):
         Pricing(PRICING.hosting, requests_per_month=0)
+
+
+def test_time_that_passes_is_divided_among_those_who_run(monkeypatch):
+    from reference.serving.savings import tape
+
+    now = iter([10.0, 11.0, 15.0, 16.0])
+    monkeypatch.setattr(tape.time, "perf_counter", lambda: next(now))
+    shares = tape._Shares()
+    shares.begin("a")
+    shares.begin("b")
+    assert shares.end("a") == 1 + 4 / 2
+    assert shares.end("b") == 4 / 2 + 1
