@@ -268,7 +268,7 @@ def _apart(r: Requirements, p: Platform, mode: Mode) -> Assessment:
     """async and batch: nothing is held, the caller comes back."""
     keeps = 2.0 if mode == "batch" else 1.0 + r.items
     if not r.can_come_back:
-        return Assessment(mode, False, "the caller cannot come back for it (1 connection is all it has)", 1.0)
+        return Assessment(mode, False, "the caller has 1 connection and cannot come back", 1.0)
     deadline = min(r.whole_s, r.first_sign_s)
     tail = service_percentile(r.service_s, r.service_scv, 100 * (1 - r.late))
     if mode == "batch":

@@ -192,8 +192,12 @@ def interruptions(
     per_hour: Sequence[float],
     notices: Sequence[float] = (0.0, 30.0, 120.0),
 ) -> list[dict[str, Any]]:
-    """Spot fleets by rate of interruption and notice: what is run twice, wasted and late, and what it costs."""
+    """Spot fleets by rate of interruption and notice: what is run twice, wasted and late, and what it costs.
+
+    on_demand: dollars per 1,000 of the same fleet without interruptions, at the full price.
+    """
     at, work = setting.arrivals(load, burst)
+    full = setting.run(at, work, setting.plan("scaled on depth", setting.scaling)).usd_per_1000
     rows = []
     for notice in notices:
         for rate in per_hour:
@@ -204,6 +208,7 @@ def interruptions(
                     **run.row(setting.deadline_s),
                     "per_hour": rate,
                     "notice_s": notice,
+                    "on_demand": full,
                     "twice_share": run.run_twice / max(1, run.jobs),
                     "wasted": run.wasted_s / max(1e-9, run.work_s + run.wasted_s),
                 }
