@@ -13,7 +13,7 @@ from plan_strategies import fixed, lines, plain
 
 from reference.sizing.bill.lines import BillError, Line
 from reference.sizing.bill.plan import NAMES, Assumed, PlanAssumptions, make_plan, source_bill
-from reference.sizing.bill.plan.subsets import Figures, bill_of, bills
+from reference.sizing.bill.plan.subsets import Figures, bill_of, bills, merged
 from reference.sizing.bill.prices import cost_of
 from reference.sizing.hardware import NoPrice
 
@@ -54,12 +54,13 @@ def test_no_plan_makes_a_bill_dearer_or_negative(bill: tuple[Line, ...], other: 
 @settings(max_examples=20, deadline=None)
 @given(bill=lines)
 def test_each_of_the_64_bills_is_the_strategies_applied_one_after_the_other(bill: tuple[Line, ...]) -> None:
-    f = Figures.expected(PlanAssumptions())
+    f, together = Figures.expected(PlanAssumptions()), merged(bill, set())
+    assert cost_of(together) == pytest.approx(cost_of(bill))
     found = bills(bill, f, PlanAssumptions(), 5.0)
     assert found.shape == (64,)
     for mask in range(64):
         names = {name for i, name in enumerate(NAMES) if mask >> i & 1}
-        assert found[mask] == pytest.approx(bill_of(names, bill, f, 5.0), rel=1e-9, abs=1e-9)
+        assert found[mask] == pytest.approx(bill_of(names, together, f, 5.0), rel=1e-9, abs=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -198,9 +199,9 @@ def test_json_form_holds_every_step_and_assumption() -> None:
 
 
 def test_many_lines_with_many_tenants_are_planned_as_a_few() -> None:
-    from reference.sizing.bill.plan.subsets import merged
-
     bill = tuple(Line("gpt-4o", 10.0, 1000.0, 100.0, tenant=f"t{i}", feature=f"f{i % 7}") for i in range(500))
     assert len(merged(bill, set())) == 1
     assert len(merged(bill, {"f1", "f2"})) == 3
+    lengths = (100.0, 1000.0, 2000.0, 2010.0, 4000.0)  # the two short ones are alike, and so are the two of 2,000
+    assert len(merged([Line("gpt-4o", 1.0, tokens) for tokens in lengths], set())) == 3
     assert make_plan(bill, draws=20).before == pytest.approx(cost_of(bill))

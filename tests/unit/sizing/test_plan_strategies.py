@@ -127,7 +127,7 @@ def test_embeddings_are_replaced_by_whole_gpus_and_people() -> None:
 
 def test_small_model_takes_the_simple_share_of_cheap_calls_and_counts_both_ways_of_tokens() -> None:
     month = 1000.0 * 0.5 * 730 * 3600
-    cheap = Line("gpt-3.5-turbo", 100, month * 3, month)
+    cheap = Line("gpt-3.5-turbo", 100, month * 2, month * 2)
     done = small_model((STRONG, cheap), models=("gpt-3.5-turbo",), share=0.75, replicas=1, ops=5.0, **HOSTING)
     assert done.lines[0] == STRONG
     assert done.lines[1].requests == pytest.approx(25)

@@ -58,6 +58,17 @@ def test_below_the_first_crossing_hosting_is_dearer_and_above_the_last_cheaper(
     assert hosting.gpus(found.always) == found.gpus
 
 
+def test_between_the_crossings_every_further_gpu_is_a_step_up() -> None:
+    hosting = Hosting(1e9 / 3600, 895.0, utilisation=1.0, replicas=1, hours=1.0)  # 1G tokens for $895, API $1,000
+    found = breakeven(hosting, 1.0)
+    assert found.first == pytest.approx(0.895e9)
+    assert found.always == pytest.approx(8.055e9)
+    assert hosting.cost(0.95e9) < 950
+    assert hosting.cost(1.01e9) > 1010
+    assert hosting.cost(8.05e9) > 8050
+    assert all(hosting.cost(k * 1e7) <= k * 10 * (1 + 1e-9) for k in range(806, 3000))
+
+
 @given(hosting=hostings, api=prices, factor=st.floats(1.001, 3))
 def test_breakeven_rises_with_the_price_of_a_gpu_and_falls_with_that_of_the_api(
     hosting: Hosting, api: float, factor: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,14 +97,18 @@ _APPLY: dict[str, Callable[[Sequence[Any], Figures], Applied[Any]]] = {
 }  # fmt: skip
 
 
-def merged(lines: Sequence[Line], features: set[str]) -> tuple[Line, ...]:
-    """Lines that are priced and treated alike as one: a plan does not care for tenants, nor for features not named."""
+def merged(lines: Sequence[Line], features: set[str], long_from: float = 1024.0) -> tuple[Line, ...]:
+    """Lines that are priced and treated alike as one: a plan does not care for tenants, nor for features not named.
+
+    A cache at the provider takes prompts of `long_from` tokens or more, so those are kept apart by length, in steps of
+    5 %; a bill costs the same merged or not.
+    """
     sums: dict[tuple[Any, ...], list[float]] = {}
     for line in lines:
         feature = line.feature if line.feature in features else ""
-        # Prompts of the two kinds are treated differently by a cache of long ones only.
-        long = line.requests > 0 and line.input_tokens / line.requests >= 1024
-        key = (line.model, line.provider, line.kind, line.batch, feature, long)
+        mean = line.input_tokens / line.requests if line.requests > 0 else 0.0
+        length = round(math.log(mean / long_from, 1.05)) if mean >= long_from > 0 else -1
+        key = (line.model, line.provider, line.kind, line.batch, feature, length)
         total = sums.setdefault(key, [0.0] * 4)
         for i, value in enumerate((line.requests, line.input_tokens, line.output_tokens, line.cached_tokens)):
             total[i] += value
@@ -138,7 +143,7 @@ def bills(lines: Sequence[Line], f: Figures, a: PlanAssumptions, other: float = 
             one.model, one.requests * volume, one.input_tokens * volume, one.output_tokens * volume,
             one.cached_tokens * volume, one.batch, one.tenant, one.feature, one.provider, one.kind,
         )
-        for one in merged(lines, named)
+        for one in merged(lines, named, a.prompt_cache_minimum.low)
     )  # fmt: skip
     found: list[Any] = [0.0] * (1 << len(NAMES))
 
