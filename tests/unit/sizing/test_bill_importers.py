@@ -293,6 +293,19 @@ def test_a_document_that_breaks_off_keeps_what_came_before(tmp_path):
     assert faults.first[0].line > 30
 
 
+@pytest.mark.parametrize("chunk", [1, 2, 7, 64])
+def test_a_document_may_be_cut_into_pieces_anywhere(chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr("reference.sizing.bill.importers.document._CHUNK", chunk)
+    uses = [Use("gpt-4", 12345678 + n, 123, 45678, tenant=f"é{n}", day=n) for n in range(5)]
+    bucket = {"start_time": START, "end_time": START + DAY, "results": page(uses)["data"][0]["results"]}
+    text = json.dumps(page(uses), indent=2, ensure_ascii=False) + "\n" + json.dumps(bucket, indent=2)
+    records, faults, _ = read(made(tmp_path, text))
+    assert not faults.total
+    assert [record.input_tokens for record in records] == [*(use.input for use in uses), uses[0].input]
+    assert [record.start for record in records] == [*(START + n * DAY for n in range(5)), START]
+    assert [record.tenant for record in records[:5]] == [f"é{n}" for n in range(5)]
+
+
 def test_a_damaged_archive_keeps_what_came_before(tmp_path):
     whole = gzip.compress("".join(json.dumps({**GOOD, "user": str(n * n)}) + "\n" for n in range(50_000)).encode())
     records, faults, _ = read(made(tmp_path, whole[: len(whole) // 2], "a.gz"))

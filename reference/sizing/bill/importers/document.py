@@ -37,11 +37,11 @@ class _Window:
         self.line = 1
         self.ended = False
 
-    def grow(self, size: int = _CHUNK) -> bool:
-        """Read on; False at the end."""
+    def grow(self, size: int = 0) -> bool:
+        """Read on, `size` bytes or a chunk; False at the end."""
         if self.ended:
             return False
-        raw = self._source.read(size)
+        raw = self._source.read(size or _CHUNK)
         self.ended = not raw
         self.line += self.text.count("\n", 0, self.at)
         self.text = self.text[self.at :] + self._decoder.decode(raw, self.ended)
