@@ -1,4 +1,4 @@
-"""A burst of jobs on real workers that scale on the depth of their queue; one of them is taken away in the middle."""
+"""Real workers: a burst on a fleet that follows the depth of its queue, and a job that kills whoever runs it."""
 
 from __future__ import annotations
 
@@ -110,6 +110,56 @@ async def burst(
         killed_s=killed, seconds=seconds, wait_p50_s=float(np.quantile(waits, 0.5)),
         wait_p95_s=float(np.quantile(waits, 0.95)), worker_s=worker_s, always_on_s=most * seconds,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """Outcome. reason, tries: of the dead letter. deaths: workers that it took along. good: other jobs that ended."""
+
+    reason: str
+    tries: int
+    deaths: int
+    good: int
+    others: int
+    seconds: float
+
+
+async def poisoned(settings: JobSettings, *, others: int, max_attempts: int = 2, give_up_s: float = 60.0) -> Poisoned:
+    """One job that ends the process that runs it, in front of `others` good ones; dead workers are replaced."""
+    from reference.serving.jobs import fleet as fleets
+    from reference.serving.jobs.model import Lane, NewJob, State
+    from reference.serving.jobs.queue import Sender
+    from reference.serving.jobs.store import JobStore
+    from reference.serving.redis_store import connect_async
+
+    client = connect_async(settings.redis_url or None, timeout_s=10.0)
+    store, sender = JobStore(client, settings), Sender(settings)
+    await sender.start()
+    deaths, begun, ids = 0, time.monotonic(), []
+    try:
+        for number in range(others + 1):
+            order = {"seconds": 0.01, "die": number == 0}
+            # The others get more tries: those that run beside the bad one die with its worker, and are innocent.
+            tries = max_attempts if number == 0 else max_attempts + 2
+            new = NewJob("poison", "sleep", json.dumps(order).encode(), Lane.NORMAL, max_attempts=tries)
+            job, _ = await store.submit(new)
+            await sender.send(Lane.NORMAL, job.id)
+            ids.append(job.id)
+        with fleets.running(settings, 2, drills=True) as fleet:
+            while await _left(store) and time.monotonic() - begun < give_up_s:
+                gone = await asyncio.to_thread(fleet.reap)
+                deaths += gone
+                for _ in range(gone):
+                    fleet.start()
+                await asyncio.sleep(0.1)
+        jobs = [await store.get(one) for one in ids]
+        letters = await store.dead_letters("poison")
+    finally:
+        await sender.close()
+        await client.aclose()
+    good = sum(job is not None and job.state is State.SUCCEEDED for job in jobs[1:])
+    reason, tried = (letters[0].error, letters[0].attempts) if letters else ("none", 0)
+    return Poisoned(reason, tried, deaths, good, others, time.monotonic() - begun)
 
 
 async def _left(store: JobStore) -> int:

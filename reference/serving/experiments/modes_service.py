@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from reference.serving.gateway import RunningGateway
     from reference.serving.jobs.fleet import Fleet
     from reference.serving.jobs.settings import JobSettings
     from reference.serving.modes import Modes
+
+T = TypeVar("T")
 
 
 class Serves(Protocol):
@@ -25,6 +29,12 @@ class Serves(Protocol):
     def api_key(self) -> str: ...
     @property
     def model(self) -> str: ...
+
+
+def in_a_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end; also inside a notebook, whose cell runs in a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 @dataclass(frozen=True)

@@ -261,3 +261,11 @@ def test_stored_libraries_are_drawn():
 def test_quantiles_of_live_streams_are_none_without_an_answer():
     assert modes_lane.Beside(2, (), 3, 0.0).quantile(0.5) is None
     assert modes_lane.Beside(2, (1.0, 3.0), 2, 0.0).quantile(0.5) == np.float64(2.0)
+
+
+def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_blocks_nobody(service):
+    given = {**service.jobs.model_dump(exclude_unset=True), "prefix": "wb:{poison}", "lease_s": 1.0, "redeliver_s": 1.5}
+    one = asyncio.run(modes_fleet.poisoned(type(service.jobs)(**given), others=6))
+    assert one.good == one.others == 6
+    assert one.tries == one.deaths == 2
+    assert "lost" in one.reason
