@@ -80,6 +80,14 @@ def test_a_hundred_thousand_tenants_do_not_grow_the_account():
     assert OTHER in {line.tenant for line in bill.lines}
 
 
+def test_lines_past_the_bound_go_under_other_names():
+    rows = [Record("gpt-4", 7, tenant=f"t{a}", feature=f"f{b}") for a in range(30) for b in range(30)]
+    bill = bill_of(*rows, most_lines=100)
+    assert len(bill.lines) == 101
+    assert bill.total.input_tokens == 7 * 900
+    assert bill.folded == {"line": 800}
+
+
 def test_models_without_a_price_are_listed_and_never_cost_nothing_silently():
     bill = bill_of(Record("gpt-4", 1000), Record("house-model", 2000, 1000, tenant="a"))
     assert bill.unpriced_share == 0.75

@@ -101,6 +101,19 @@ def test_the_format_is_told_from_the_names_of_the_rows(name, expected, tmp_path)
     assert set(seen) <= {expected, "empty"}
 
 
+@pytest.mark.parametrize(
+    "name", ["page", "page on one line", "list of pages", "pages as lines", "buckets as lines", "dashboard"]
+)
+def test_results_have_the_times_of_their_bucket(name, tmp_path):
+    [record] = read(write(name, [Use("gpt-4", 10)], tmp_path))[0]
+    assert (record.start, record.end) == (START, START + DAY)
+
+
+def test_output_of_the_batch_api_is_priced_as_a_batch(tmp_path):
+    [record] = read(write("batch output", [Use("gpt-4", 10)], tmp_path))[0]
+    assert record.batch
+
+
 def test_a_format_may_be_forced(tmp_path):
     path = made(tmp_path, '{"model": "gpt-4", "prompt_tokens": 5, "metadata": {"feature": "chat"}}')
     assert [record.feature for record in read(path)[0]] == [""]
