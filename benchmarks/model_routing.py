@@ -24,13 +24,13 @@ PRICED = ("gpt-4", "gpt-4o-mini")
 def train() -> None:
     """Writes the shipped small models, router and cascade from the recording."""
     from reference.rag.embedding.choice import default_query_embedder
-    from reference.serving.model_routing import recording, shipped
+    from reference.serving.model_routing import recording, shipped, small_model
     from reference.serving.model_routing.evaluation import fit
 
     embedder, recorded = default_query_embedder(), recording.read()
     recorded, made = recording.with_heads(recorded, embedder.embed, embedder.name)
     recording.write(recorded)
-    vectors = embedder.embed(recorded.texts())
+    vectors = small_model.one_by_one(embedder.embed, recorded.texts())
     for name, model in made.items():
         print(f"{name}: {model.save(shipped.file_of(name)).version}")
     for weak in recording.HEADS:
@@ -101,7 +101,8 @@ def run(quick: bool = False) -> Result:
 
     recorded = recording.read()
     embedder = default_query_embedder()
-    texts, vectors = recorded.texts(), embedder.embed(recorded.texts())
+    texts = recorded.texts()
+    vectors = small_model.one_by_one(embedder.embed, texts)
     dollars = dollars_per_question(recorded, recording.STRONG)
     result = Result(
         "model_routing",
@@ -172,8 +173,8 @@ def _sentence(name: str, judged: Judged, scores: Any, to_small: Any) -> str:
     after = float(found.cost_share[found.cheapest(KEEP * judged.strong_quality)])
     return (
         f"{name}, all sentences held out once: {one.kept:.1%} of the quality "
-        f"({one.kept_low:.1%} to {one.kept_high:.1%}) at {one.cost_share:.1%} of the cost; {KEEP:.0%} would have cost {after:.1%}, by a coin "
-        f"{random_cost_share(judged, KEEP):.1%}"
+        f"({one.kept_low:.1%} to {one.kept_high:.1%}) at {one.cost_share:.1%} of the cost; "
+        f"{KEEP:.0%} would have cost {after:.1%}, by a coin {random_cost_share(judged, KEEP):.1%}"
     )
 
 
@@ -190,7 +191,7 @@ def _with_the_routers_labels(recorded: Any, vectors: Any, embedder: Any, small_m
     splits = np.array([row.question.split for row in recorded.rows])
     mine, held = np.flatnonzero(splits != "held-out"), np.flatnonzero(splits == "held-out")
     texts, labels = questions.few_labels()
-    stacked = np.vstack([embedder.embed(texts), vectors[mine]])
+    stacked = np.vstack([small_model.one_by_one(embedder.embed, texts), vectors[mine]])
     intents = [row.question.intent for row in recorded.rows]
     model = small_model.train(stacked, [*labels, *(intents[k] for k in mine)], embedder.name)
     right = [said == intents[k] for k, (said, _) in zip(held, model.answer(vectors[held]), strict=True)]
