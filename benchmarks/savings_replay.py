@@ -7,17 +7,10 @@ that of the local models on messages whose intent is known.
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 from benchmarks.common import Result
 
 MACHINE, RATE = "l4", "minilm on two cores"
-_METRICS = {
-    "USD a month": "USD", "own machines": "USD", "saving": "USD", "quality": "share", "loss": "share",
-    "loss at most": "share", "exact hits": "requests", "similar hits": "requests", "false hits": "requests",
-    "input tokens": "tokens", "output tokens": "tokens", "requests to the strong tier": "requests",
-    "engine seconds": "s", "wall seconds": "s", "failed": "requests",
-}  # fmt: skip
 
 
 def run(quick: bool = False) -> Result:
@@ -25,7 +18,16 @@ def run(quick: bool = False) -> Result:
     from reference.rag.embedding.choice import default_query_embedder
     from reference.serving.engine.client import shared_engine
     from reference.serving.models import default_model_dir
-    from reference.serving.savings import Pricing, ladder, local_parts, make_workload, repeated, rows, tuned_threshold
+    from reference.serving.savings import (
+        Pricing,
+        as_records,
+        ladder,
+        local_parts,
+        make_workload,
+        repeated,
+        rows,
+        tuned_threshold,
+    )
     from reference.sizing.hardware import accelerator
     from reference.sizing.self_hosting import Hosting, measured_rate
     from reference.sizing.units import magnitude
@@ -61,20 +63,8 @@ def run(quick: bool = False) -> Result:
         model_dir=default_model_dir(),
     ) as parts:  # fmt: skip
         found = rows(ladder(workload, parts, pricing, say=say))
+    result.rows += as_records(found)
     for row in found:
-        result.rows += _records(row)
         said = f"{row['kind']}, {row['strategy']}: {row['verdict']}"
         result.conclusions.append(f"{said}; {row['reason']}" if row["reason"] else said)
     return result
-
-
-def _records(row: dict[str, Any]) -> list[dict[str, Any]]:
-    target, made = f"{row['kind']}: {row['strategy']}", []
-    for metric, unit in _METRICS.items():
-        one = {"target": target, "metric": metric, "unit": unit, "median": float(f"{row[metric]:.6g}"), "rounds": 1}
-        if metric in ("quality", "loss", "loss at most"):
-            one["rounds"] = row["n"]
-        if metric == "quality":
-            one |= {"p25": float(f"{row['low']:.5g}"), "p75": float(f"{row['high']:.5g}")}
-        made.append(one)
-    return made

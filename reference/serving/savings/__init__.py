@@ -1,6 +1,6 @@
 """Six ways to a smaller bill, measured on one workload through one gateway, each alone and all in sequence."""
 
-from .ladder import VERDICTS, Rung, ladder, rows, verdict_on
+from .ladder import VERDICTS, Rung, as_records, from_records, ladder, rows, verdict_on
 from .parts import Parts, Prompts, local_parts, parts_for, tuned_threshold
 from .pricing import Bill, Pricing, bill
 from .replay import STRATEGIES, Outcome, Switches, replay
@@ -20,7 +20,9 @@ __all__ = [
     "Switches",
     "Tape",
     "Workload",
+    "as_records",
     "bill",
+    "from_records",
     "ladder",
     "local_parts",
     "make_workload",

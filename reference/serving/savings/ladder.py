@@ -5,7 +5,7 @@ Savings do not add up: a token that caching has saved cannot be saved again by a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,3 +144,38 @@ def rows(rungs: Sequence[Rung]) -> list[dict[str, Any]]:
             "verdict": rung.verdict, "reason": rung.reason,
         })  # fmt: skip
     return made
+
+
+_METRICS = {
+    "USD a month": "USD", "API": "USD", "own machines": "USD", "saving": "USD", "quality": "share", "loss": "share",
+    "loss at most": "share", "exact hits": "requests", "similar hits": "requests", "false hits": "requests",
+    "input tokens": "tokens", "output tokens": "tokens", "requests to the strong tier": "requests",
+    "engine seconds": "s", "wall seconds": "s", "failed": "requests", "verdict": " | ".join(VERDICTS) + ": 0 | 1 | 2",
+}  # fmt: skip
+_CLASSIFIED = ("quality", "loss", "loss at most")
+
+
+def as_records(some: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """`rows` as a benchmark keeps them; quartiles of `quality` are its 95 % interval, `rounds` of it the messages."""
+    made = []
+    for row in some:
+        for metric, unit in _METRICS.items():
+            value = VERDICTS.index(row[metric]) if metric == "verdict" else float(f"{row[metric]:.6g}")
+            one = {"target": f"{row['kind']}: {row['strategy']}", "metric": metric, "unit": unit, "median": value}
+            if metric == "quality":
+                one |= {"p25": float(f"{row['low']:.5g}"), "p75": float(f"{row['high']:.5g}")}
+            made.append({**one, "rounds": row["n"] if metric in _CLASSIFIED else 1})
+    return made
+
+
+def from_records(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows back from a benchmark's file, without `reason`."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in records:
+        kind, _, strategy = record["target"].partition(": ")
+        row = found.setdefault(record["target"], {"strategy": strategy, "kind": kind})
+        metric, value = record["metric"], record["median"]
+        row[metric] = VERDICTS[int(value)] if metric == "verdict" else value
+        if metric == "quality":
+            row |= {"low": record["p25"], "high": record["p75"], "n": record["rounds"]}
+    return list(found.values())

@@ -12,7 +12,9 @@ from reference.serving.savings import (
     Pricing,
     SavingsError,
     Switches,
+    as_records,
     bill,
+    from_records,
     ladder,
     make_workload,
     repeated,
@@ -236,3 +238,24 @@ def test_time_that_passes_is_divided_among_those_who_run(monkeypatch):
     shares.begin("b")
     assert shares.end("a") == 1 + 4 / 2
     assert shares.end("b") == 4 / 2 + 1
+
+
+def test_the_rows_survive_their_record(rungs):
+    found = rows(rungs)
+    back = from_records(as_records(found))
+    assert [row["verdict"] for row in back] == [row["verdict"] for row in found]
+    for name in ("strategy", "kind", "n"):
+        assert [row[name] for row in back] == [row[name] for row in found]
+    for name in ("USD a month", "saving", "quality", "low", "high", "false hits"):
+        assert [row[name] for row in back] == pytest.approx([row[name] for row in found], rel=1e-4)
+
+
+def test_the_figure_says_what_the_rows_say(rungs):
+    from workbook.figures import q5_running
+
+    figure = q5_running.ladder(rows(rungs), 0.05, "50M requests")
+    left, right = figure.axes
+    alone = sum(rung.saving for rung in rungs if rung.kind == "alone")
+    assert f"{alone / 1e3:,.0f}K in all" in left.get_title(loc="left")
+    assert len(left.get_yticklabels()) == 7
+    assert "n = 20" in right.get_xlabel()
