@@ -32,8 +32,11 @@ NAMES = (
     "rollout_simulation",
     "job_queues",
     "modes",
+    "semantic_cache",
     "job_fleet",
     "model_routing",
+    "prompt_economy",
+    "savings_replay",
 )
 
 

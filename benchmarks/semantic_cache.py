@@ -149,7 +149,8 @@ def _gptcache(scored: dict[tuple[str, str, str], Any], splits: Sequence[str]) ->
             )
             metric = "hits" if name == "paraphrases" else "false hits"
             rows.append(_share(target, f"{metric}, {name}, {split}", Rate(hits, len(pairs))))
-    note = f"{target}: score {high:g} - squared distance, hit from {needed:g} on, which is cosine {1 - (high - needed) / 2:g}"
+    cosine = 1 - (high - needed) / 2
+    note = f"{target}: score {high:g} - squared distance, a hit from {needed:g} on, which is cosine {cosine:g}"
     return rows, f"{note}; {GPTCACHE_REFERENCE}"
 
 
@@ -223,7 +224,8 @@ def _lookups(quick: bool) -> list[dict[str, Any]]:
         stored = rng.normal(size=(entries, 384)).astype(np.float32)
         stored /= np.linalg.norm(stored, axis=1, keepdims=True)
         place = iter(stored)
-        tier = QdrantAnswers(lambda texts, place=place: [next(place)], "random", 0.6, url="", max_entries=20_000)  # type: ignore[misc]
+        take: Callable[[Sequence[str]], Any] = lambda texts, place=place: [next(place)]  # noqa: E731
+        tier = QdrantAnswers(take, "random", 0.6, url="", max_entries=20_000)
         # One vector went into finding the dimension.
         for number in range(entries - 1):
             tier.keep("s", f"question {number}", b"answer", 3600.0)
@@ -266,6 +268,6 @@ def _conclusions(rows: Sequence[dict[str, Any]], own: float, note: str) -> list[
         f"{false['upper']:.2%} with 95 % confidence), and {hits['hits']} of {hits['n']} paraphrases found "
         f"({hits['median']:.0%}).",
         f"Cosine 0.8 alone gives {naive['hits']} of {naive['n']} look-alikes a wrong answer "
-        f"({naive['median']:.0%}) and finds {naive_hits['median']:.0%} of the paraphrases: look-alikes lie nearer than paraphrases.",
+        f"({naive['median']:.0%}) and finds {naive_hits['median']:.0%} of the paraphrases.",
         f"GPTCache: {note}.",
     ]
