@@ -269,10 +269,10 @@ class _Fleet:
                     self.started[job] = now
                 self.attempts[job] += 1
                 worker.running[job] = now
-                self.at(now + self.work[job], self.end, worker, job, self.attempts[job])
+                self.at(now + self.work[job], self.end, worker, job)
 
-    def end(self, now: float, worker: _Worker, job: int, attempt: int) -> None:
-        if self.attempts[job] != attempt or job not in worker.running:
+    def end(self, now: float, worker: _Worker, job: int) -> None:
+        if job not in worker.running:
             return  # its worker is gone
         del worker.running[job]
         self.finished[job] = now

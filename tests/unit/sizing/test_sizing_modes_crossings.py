@@ -114,8 +114,9 @@ def test_senseless_crossings_are_refused(call) -> None:
         call()
 
 
-def test_the_smallest_fixed_fleet_keeps_the_deadline_and_one_fewer_does_not() -> None:
-    at, work = SETTING.arrivals(2.0, 3.0)
+@pytest.mark.parametrize(("load", "burst"), [(2.0, 3.0), (2.0, 6.0), (4.0, 4.0), (5.0, 8.0)])
+def test_the_smallest_fixed_fleet_keeps_the_deadline_and_one_fewer_does_not(load: float, burst: float) -> None:
+    at, work = SETTING.arrivals(load, burst)
     found = economics.cheapest_fixed(SETTING, at, work)
     assert found is not None
     assert found.late_share(SETTING.deadline_s) <= SETTING.late

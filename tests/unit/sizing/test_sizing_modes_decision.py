@@ -79,6 +79,17 @@ def test_a_row_names_the_reason_and_the_number_of_what_does_not_fit() -> None:
     assert "only one that fits" in row["why"]
 
 
+def test_a_path_that_cuts_silence_ends_calls_and_not_streams() -> None:
+    asked = dataclasses.replace(SCENARIOS["reply to a CRM's webhook"], silent_s=600.0)
+    assert assess(asked, "sync").feasible
+    cut = dataclasses.replace(asked, silent_s=5.0)
+    assert not assess(cut, "sync").feasible
+    assert "where the path cuts" in assess(cut, "sync").reason
+    assert assess(cut, "stream").feasible
+    # A limit on the whole life of a connection ends both.
+    assert not assess(dataclasses.replace(asked, connection_s=5.0), "stream").feasible
+
+
 def test_nothing_fits_is_said_with_all_four_reasons() -> None:
     asked = dataclasses.replace(SCENARIOS["chatbot"], service_s=400.0, first_part_s=300.0)
     decision = decide(asked)
