@@ -24,7 +24,7 @@ def cost_quality(
     others: label -> (cost share, quality) of what is no curve, e.g. a better small model alone.
     """
     with styled() as plt:
-        figure, ax = plt.subplots(figsize=(8.4, 4.4))
+        figure, ax = plt.subplots(figsize=(9.4, 4.4))
         x = 100 * line.cost_share
         ax.fill_between(x, 100 * line.low, 100 * line.high, color=LIGHT, alpha=0.7, linewidth=0)
         ax.plot(x, 100 * line.quality, color=GREY, linestyle="--", label="random (band: 95 % of coins)")
@@ -36,15 +36,18 @@ def cost_quality(
         ax.annotate(f"{keep:.0%} of the strong model's quality", (100, 100 * keep * strong_quality), xytext=(0, -3),
                     textcoords="offset points", ha="right", va="top", fontsize=8, color=RED)  # fmt: skip
         at = (100 * chosen.cost_share, 100 * chosen.quality)
-        low, high = 100 * chosen.quality_low, 100 * chosen.quality_high
-        ax.errorbar(*at, yerr=[[at[1] - low], [high - at[1]]], fmt="o", color=INK, capsize=3, zorder=5)
+        # The interval is that of the kept quality: the same sentences are hard for both models.
+        ends = [100 * kept * strong_quality for kept in (chosen.kept_low, chosen.kept_high)]
+        ax.plot([at[0], at[0]], ends, color=INK, linewidth=1, marker="_")
+        ax.plot(*at, "o", color=INK, zorder=5)
         words = f"calibrated threshold: {chosen.cost_share:.0%} of the cost,\n{chosen.kept:.1%} of the quality"
-        note(ax, f"{words} ({chosen.kept_low:.1%} to {chosen.kept_high:.1%})", at, (14, -46))
+        note(ax, f"{words} ({chosen.kept_low:.1%} to {chosen.kept_high:.1%})", at, (16, -104))
         for label, (cost, quality) in (others or {}).items():
             ax.plot(100 * cost, 100 * quality, "D", color=RED, zorder=5)
             note(ax, label, (100 * cost, 100 * quality), (12, 14), RED)
         ax.set(xlabel="cost, % of the strong model's", ylabel="answers that are right, %", title=title)
-        ax.legend(loc="lower right", fontsize=8)
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
+        ax.set_ylim(bottom=ax.get_ylim()[0] - 1.5)
         return close(figure)
 
 
@@ -64,6 +67,10 @@ def reliability(found: Mapping[str, Reliability], title: str) -> Any:
         return close(figure)
 
 
+def _short(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.2g} s"
+
+
 def tasks(results: Sequence[TaskResult]) -> Any:
     """Quality with its interval and seconds per 1,000, by task and means."""
     with styled() as plt:
@@ -75,11 +82,14 @@ def tasks(results: Sequence[TaskResult]) -> Any:
                 colour = GREY if one.by == "language model" else GREEN if one.by == "rule" else BLUE
                 ax.bar(place, 100 * one.quality, color=colour, width=0.62)
                 ax.plot([place, place], [100 * one.low, 100 * one.high], color=INK, linewidth=1)
-                ax.text(place, 3, f"{one.seconds_per_1000:.2g} s\nper 1,000", ha="center", fontsize=7.2, color="white")
+                ax.text(place, 3, _short(one.seconds_per_1000), ha="center", fontsize=7.5, color="white")
             ax.axhline(100 * mine[0].commonest, color=RED, linewidth=1, linestyle=":")
-            labels = [one.by.replace(", ", ",\n").replace(" model", "\nmodel") for one in mine]
+            labels = [
+                one.by.replace("head of ", "head,\n").replace(" labels", "\nlabels").replace(" model", "\nmodel")
+                for one in mine
+            ]
             ax.set_xticks(range(len(mine)), labels, fontsize=7.5)
             ax.set(ylim=(0, 104), title=name)
             ax.grid(axis="x", visible=False)
-        axes[0][0].set_ylabel("right, %\n(dotted: always the same answer)")
+        axes[0][0].set_ylabel("right, % (dotted: always\nthe same answer; in the bars:\nseconds per 1,000 messages)")
         return close(figure)
