@@ -39,7 +39,8 @@ def decision_table(decisions: Sequence[Decision]) -> Any:
                 if one.feasible and one.usd_per_1000 is not None:
                     # Cheapest darkest; ten times as dear and more is palest.
                     dear = min(1.0, math.log10(one.usd_per_1000 / min(costs)))
-                    colour, text = shade(0.62 - 0.5 * dear), f"${_dollars(one.usd_per_1000)} per 1,000"
+                    colour: Any = shade(0.62 - 0.5 * dear)
+                    text = f"${_dollars(one.usd_per_1000)} per 1,000"
                     text = f"{text}\n{one.fleet}" if one.fleet else text
                 else:
                     colour, text = "#f3f4f6", _wrapped(one.reason, 36)
