@@ -220,8 +220,9 @@ def breakeven(hosting: Hosting, api_price: float) -> BreakEven:
 
     # The volume at which n GPUs are full pays from n = ops / gain on; the volume that first needs the n-th GPU pays
     # from n = (ops + one full GPU at API prices) / gain on.
-    first = max(hosting.replicas, math.ceil(hosting.ops / gain))
-    last = max(hosting.replicas, math.ceil((hosting.ops + each * capacity) / gain) - 1)
+    # A whole number but for rounding is that number: a crossing at the very step belongs to the fleet before it.
+    first = max(hosting.replicas, math.ceil(hosting.ops / gain * (1 - 1e-9)))
+    last = max(hosting.replicas, math.ceil((hosting.ops + each * capacity) / gain * (1 - 1e-9)) - 1)
     return BreakEven(crossing(first), max(crossing(last), crossing(first)), last)
 
 

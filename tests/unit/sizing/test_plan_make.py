@@ -99,6 +99,19 @@ def test_a_loss_of_quality_above_the_bound_is_refused_with_both_figures_and_save
     assert allowed.after == pytest.approx(PLAN.after)
 
 
+def test_losses_of_the_steps_that_are_done_add_up_to_one_of_the_plan() -> None:
+    kept = 1.0
+    for step in PLAN.steps:
+        if not step.refused:
+            kept *= 1 - step.quality_loss
+    assert PLAN.quality_loss == pytest.approx(1 - kept)
+    assert PLAN.quality_loss > max(step.quality_loss for step in PLAN.steps if not step.refused)
+
+
+def test_the_volume_scales_the_bill() -> None:
+    assert make_plan(BILL, plain(volume=2.0), draws=0, other=5.0).before == pytest.approx(2 * cost_of(BILL) + 5)
+
+
 def test_false_hits_count_as_lost_answers() -> None:
     assert make_plan(BILL, plain(semantic_hit_rate=0.3, false_hit_rate=0.2), draws=0).step("caching").refused
     assert PLAN.step("caching").quality_loss == pytest.approx(0.15 * 0.03)

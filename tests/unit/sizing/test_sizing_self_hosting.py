@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reference.sizing.hardware import accelerator
@@ -40,6 +40,7 @@ prices = st.floats(0.001, 50)
 
 
 @given(hosting=hostings, api=prices, below=st.floats(0.001, 0.999), above=st.floats(1.0001, 50))
+@example(hosting=Hosting(4445.0, 1.0, replicas=1), api=0.125, below=0.5, above=1.5)  # a crossing at the very step
 def test_below_the_first_crossing_hosting_is_dearer_and_above_the_last_cheaper(
     hosting: Hosting, api: float, below: float, above: float
 ) -> None:
