@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -100,7 +100,8 @@ class Bill:
     Attributes:
         lines: with a list price, under the list's names. unpriced: without one, under the export's.
         avoided: answered from the caller's own cache; no provider was paid.
-        stated: by model (our dollars, the export's dollars, requests), over the rows that state a cost.
+        stated: by model (our dollars, the export's dollars, requests), over the rows that state a cost and have a
+            price. stated_unpriced: what the export says that models without a price cost.
         reasons: by model without a price, why. remarks: what was assumed, for how many rows.
         unpriced_kinds: tokens that no price is applied to, by kind.
         folded: rows, by name, whose tenant, feature or model was one too many to be told apart.
@@ -113,6 +114,7 @@ class Bill:
     records: int = 0
     priced_as: tuple[PricedAs, ...] = ()
     stated: Mapping[str, tuple[float, float, int]] = field(default_factory=dict)
+    stated_unpriced: float = 0.0
     reasons: Mapping[str, str] = field(default_factory=dict)
     remarks: Mapping[str, int] = field(default_factory=dict)
     unpriced_kinds: Mapping[str, int] = field(default_factory=dict)
@@ -161,16 +163,26 @@ class Bill:
             prompt_cache += line.cached_tokens * (price.input - price.cached) / 1e6
         return Savings(prompt_cache=prompt_cache, batch=batch, own_cache=sum(map(_cost_if_known, self.avoided)))
 
-    def monthly(self) -> tuple[Line, ...]:
-        """The priced lines, scaled to a month: what a plan starts from."""
+    def monthly(self, features: Collection[str] | None = None) -> tuple[Line, ...]:
+        """The priced lines scaled to a month, tenants added up: what a plan starts from.
+
+        Args:
+            features: the ones to keep apart; None: all of them.
+        """
         factor = self.period.per_month
-        return tuple(
-            replace(
-                line, requests=line.requests * factor, input_tokens=line.input_tokens * factor,
-                cached_tokens=line.cached_tokens * factor, output_tokens=line.output_tokens * factor,
+        merged: dict[Line, list[float]] = {}
+        for line in self.lines:
+            feature = line.feature if features is None or line.feature in features else ""
+            bare = replace(
+                line, requests=0.0, input_tokens=0.0, cached_tokens=0.0, output_tokens=0.0, tenant="", feature=feature
             )
-            for line in self.lines
-        )  # fmt: skip
+            sums = merged.setdefault(bare, [0.0, 0.0, 0.0, 0.0])
+            for index, value in enumerate((line.requests, line.input_tokens, line.cached_tokens, line.output_tokens)):
+                sums[index] += value * factor
+        return tuple(
+            replace(bare, requests=sums[0], input_tokens=sums[1], cached_tokens=sums[2], output_tokens=sums[3])
+            for bare, sums in merged.items()
+        )
 
 
 def _label(name: By, line: Line) -> str:
