@@ -180,7 +180,7 @@ def test_a_chooser_that_fails_or_is_slow_leaves_it_to_the_strong_tier(routed, fa
 
 def test_the_exact_cache_keeps_tiers_apart_even_if_their_models_share_a_name(routed, small, fake):
     small.model = MODEL
-    gateway = routed(small_model=MODEL)
+    gateway = routed(small_model=MODEL, model_version="1", small_model_version="1")
     texts = [post(gateway, auto("easy", temperature=0)) for _ in range(2)]
     assert [text_of(reply) for reply in texts] == ["Small answer"] * 2
     assert [reply.headers["x-cache"] for reply in texts] == ["miss", "hit"]

@@ -18,6 +18,8 @@ from reference.serving import redis_store
 from reference.serving.gateway.keys import KeyStore
 from reference.serving.gateway.seams import Choice, Similar
 from reference.serving.gateway.usage.records import COUNTERS
+from reference.sizing.bill.importers import read_records
+from reference.sizing.bill.records import Faults
 
 PATH = "/v1/organization/usage/completions"
 RESULT_FIELDS = {
@@ -26,7 +28,7 @@ RESULT_FIELDS = {
 }
 
 
-def usage(gateway, *group_by, key="", **params):
+def usage_page(gateway, *group_by, key="", **params):
     given = {"start_time": int(time.time()) - 86_400, "end_time": int(time.time()) + 7200, "bucket_width": "1d"}
     reply = httpx.get(
         f"{gateway.root_url}{PATH}",
@@ -36,6 +38,11 @@ def usage(gateway, *group_by, key="", **params):
     assert reply.status_code == 200, reply.text
     page = reply.json()
     assert page["has_more"] is False
+    return page
+
+
+def usage(gateway, *group_by, key="", **params):
+    page = usage_page(gateway, *group_by, key=key, **params)
     found = [result for bucket in page["data"] for result in bucket["results"]]
     if group_by:
         return found
@@ -382,7 +389,7 @@ class TestExport:
         command = [sys.executable, "-m", "reference.serving.gateway.usage", "--redis-url", redis_server.url, *options]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
-    def test_all_tenants_are_in_the_file_and_the_sums_are_the_engines(
+    def test_all_tenants_are_in_the_file_and_the_bill_reads_what_the_engine_said(
         self, metered, fake, other_key, redis_server, tmp_path
     ):
         gateway, stranger = metered(), other_key()
@@ -407,6 +414,17 @@ class TestExport:
             for row in rows
         ]
         assert {path.name for path in tmp_path.iterdir()} == {"usage.jsonl", "usage.csv"}
+        page = tmp_path / "page.json"
+        page.write_text(json.dumps(usage_page(gateway, "model", "feature", "batch")))
+        for path, tenants in ((out, {"local", "other"}), (table, {"local", "other"}), (page, {""})):
+            faults = Faults()
+            records = list(read_records(path, faults))
+            assert faults.total == 0
+            assert {record.tenant for record in records} == tenants
+            assert {record.model for record in records} == {MODEL}
+            assert sum(record.input_tokens for record in records) == 7 * sum(record.requests for record in records)
+            assert any(record.feature == "search, fast" for record in records)
+        page.unlink()
         later = self.run(redis_server, "--out", str(out), "--start", str(int(time.time()) + 7200))
         assert (later.returncode, out.read_text()) == (0, "")
 
