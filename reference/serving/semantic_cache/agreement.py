@@ -8,6 +8,7 @@ before and after, if and unless, tense, who acts, what kind of question it is, a
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import pairwise
 
 from .lexicon import alike, known_form
@@ -21,7 +22,8 @@ _KINDS_THAT_MEET = {
     )
 }  # fmt: skip
 _MOSTLY = 0.5
-_SYMMETRIC = frozenset(("difference", "differ", "compare", "border", "distance", "compatible", "share"))
+_SYMMETRIC = frozenset(("difference", "differ", "compare", "border", "distance", "compatible"))
+_PARTICLES = (("in", "out"), ("on", "off"), ("up", "down"), ("with", "without"), ("into", "from"))
 _OPPOSED = {frozenset(pair) for pair in (("from", "to"), ("before", "after"), ("with", "without"))}
 
 
@@ -42,8 +44,12 @@ def objection(one: Wording, two: Wording) -> str:
         return "quantifier"
     if one.figures != two.figures:
         return "order"
-    if one.links != two.links and ((one.links and two.links) or {"unless", "insteadof"} & {*one.links, *two.links}):
+    if one.links != two.links and (
+        (one.links and two.links) or {"unless", "insteadof"} & {*one.links, *two.links} or _near_copies(one, two)
+    ):
         return "link"
+    if _particles_differ(Counter(one.tokens), Counter(two.tokens)):
+        return "direction"
     if one.kind and two.kind and one.kind != two.kind and frozenset((one.kind, two.kind)) not in _KINDS_THAT_MEET:
         return "kind of question"
     if one.modals and two.modals and not one.modals & two.modals:
@@ -123,6 +129,11 @@ def _marks_differ(one: Wording, two: Wording) -> bool:
     return False
 
 
+def _particles_differ(one: Counter[str], two: Counter[str]) -> bool:
+    """Whether one text has more "in" where the other has more "out"."""
+    return any((one[a] - two[a]) * (one[b] - two[b]) < 0 for a, b in _PARTICLES)
+
+
 def _agents_differ(one: Wording, two: Wording) -> bool:
     """Whether another one acts: the agent of a passive sentence against the first word of an active one."""
     if one.agent and two.agent:
@@ -135,7 +146,8 @@ def _agents_differ(one: Wording, two: Wording) -> bool:
 
 def _near_copies(one: Wording, two: Wording) -> bool:
     """Whether the texts share most of all their words, so that their order must be what differs."""
-    return len(one.tokens & two.tokens) >= _MOSTLY * len(one.tokens | two.tokens)
+    first, second = set(one.tokens), set(two.tokens)
+    return len(first & second) >= _MOSTLY * len(first | second)
 
 
 def _turned_round(one: Wording, two: Wording, pairs: list[tuple[int, int]]) -> bool:
@@ -146,7 +158,8 @@ def _turned_round(one: Wording, two: Wording, pairs: list[tuple[int, int]]) -> b
     if set(one.words) & _SYMMETRIC or set(two.words) & _SYMMETRIC or ("vs" in one.links and "vs" in two.links):
         return False
     start = order.index(min(order))
-    if len(order) > 2 and order[start:] + order[:start] == sorted(order):
+    plain = one.kind == two.kind == "yes or no"  # the verb stands first: nothing was moved to the front
+    if not plain and len(order) > 2 and order[start:] + order[:start] == sorted(order):
         return False  # a part of the sentence was moved to its front or end
     if len(order) == 2 and bool(one.joined) != bool(two.joined):
         return False

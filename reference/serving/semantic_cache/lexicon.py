@@ -12,9 +12,9 @@ import tomllib
 from importlib import resources
 
 # Steps by which WordNet's lists lead from one word to another that a cache must keep apart.
-_ALONE = frozenset(
-    tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))["alone"].split()
-)
+_ENGLISH = tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))
+_ALONE = frozenset(_ENGLISH["alone"].split())
+_SAME = [frozenset(line.split()) for line in _ENGLISH["same"].strip().splitlines()]
 _APART = frozenset(
     frozenset(pair.split())
     for pair in (
@@ -75,6 +75,8 @@ def alike(one: str, two: str) -> bool:
         return True
     if (first | second) & _ALONE:
         return False
+    if any(first & group and second & group for group in _SAME):
+        return True
     if frozenset((one, two)) in _APART or any(frozenset((a, b)) in _APART for a in first for b in second):
         return False
     synonyms, derived = _lists()[:2]

@@ -93,7 +93,7 @@ class Wording:
     marks: tuple[tuple[str, str], ...]
     joined: frozenset[tuple[str, str]]
     figures: tuple[str, ...]
-    tokens: frozenset[str]
+    tokens: tuple[str, ...]
     agent: str
 
 
@@ -156,7 +156,7 @@ def wording(text: str) -> Wording:
         marks=tuple(marks),
         joined=frozenset(joined),
         figures=tuple(token for token in tokens if token[0].isdigit()),
-        tokens=frozenset(tokens),
+        tokens=tuple(tokens),
         agent=next((word for rest in passive for word in rest if word not in _SMALL), ""),
     )
 

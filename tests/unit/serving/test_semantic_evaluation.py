@@ -41,11 +41,10 @@ def test_the_set_is_as_large_as_it_claims_and_no_text_stands_twice():
     every = questions.intents()
     texts = Counter(text for _, wordings in questions.everything_asked(every) for text in wordings)
     assert [text for text, count in texts.items() if count > 1] == []
-    for split in questions.SPLITS:
+    for split, least in (("tuning", (500, 280, 200)), ("held-out", (200, 100, 100))):
         some = questions.intents(split)
-        assert len(questions.adversarial(some)) >= 240
-        assert len(questions.paraphrases(some)) >= 130
-        assert len(questions.near_topic(some)) >= 140
+        made = questions.adversarial(some), questions.paraphrases(some), questions.near_topic(some)
+        assert all(len(pairs) >= count for pairs, count in zip(made, least, strict=True))
     assert {pair.kind for pair in questions.adversarial(every)} == set(questions.KINDS)
 
 
