@@ -22,6 +22,8 @@ BACKLOG = "backlog"
 class Pricing:
     """What the parts of a replay would cost. Prices are the list's; the quality is that of the local models.
 
+    Not priced: the sentence vectors by which examples are chosen (in every replay) and by which the router decides.
+
     Attributes:
         strong, small, embedder: models of the price list that stand in for the engine, for the small tier that the
             router uses, and for the embedder.

@@ -136,6 +136,8 @@ def replay(workload: Workload, switches: Switches, parts: Parts, at_once: int = 
         sender = Sender(gateway, workload, switches, parts, watched, at_once)
         answers = sender.send()
         embed_tokens = sum(sender.count(text) for text in workload.to_embed)
+    if watched is not None:
+        watched.close()
     usage = _exported(parts, prefix)
     usage.update(_exported(parts, BATCH_PREFIX))
     usage.subtract(batched_before)

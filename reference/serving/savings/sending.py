@@ -64,6 +64,10 @@ class Watched:
         finally:
             self._event(question).set()
 
+    def close(self) -> None:
+        """Closes the store, if it can be closed."""
+        getattr(self._store, "close", lambda: None)()
+
     def _event(self, question: str) -> threading.Event:
         with self._lock:
             return self._kept.setdefault(question, threading.Event())
