@@ -58,13 +58,13 @@ def hits_against_false_hits(record: Mapping[str, Any]) -> Any:
             ax.plot(*at, "o", color=BLUE, markersize=8, zorder=4)
             note(ax, f"wording guard at {record['conditions']['chosen thresholds']['wording guard']:g}: "
                  f"{hits['median']:.0%} of paraphrases,\n{false['hits']} of {false['n']} false hits "
-                 f"(at most {false['upper']:.1%})", at, (26, -6), BLUE)  # fmt: skip
+                 f"(at most {false['upper']:.1%})", at, (14, 44), BLUE)  # fmt: skip
         peer_false = _found(record, "GPTCache", "false hits, look-alikes, held-out")
         peer_hits = _found(record, "GPTCache", "hits, paraphrases, held-out")
         if peer_false and peer_hits:
             at = (100 * peer_false["median"], 100 * peer_hits["median"])
             ax.plot(*at, "s", color=INK, markersize=7, zorder=4)
-            note(ax, f"GPTCache's default rule, our embedder:\n{peer_false['median']:.0%} false hits", at, (-205, -16))
+            note(ax, f"GPTCache's default rule, our embedder:\n{peer_false['median']:.0%} false hits", at, (-150, -88))
         for rule, at, words in (("cosine", (62, 38), "cosine alone"), ("word guards", (27, 22), "with word guards")):
             ax.text(*at, words, color=RULES[rule], fontsize=9)
         ax.set(xlim=(-1, 101), ylim=(0, 101), xlabel="look-alikes that get the answer to another question, %",
@@ -93,6 +93,7 @@ def cost_per_wrong_answer(
             points = curve_points(record, rule)
             prices: list[Prices] = [Prices(model, lookup, value) for value in wrong]
             costs = [min(request_cost(point, traffic, price) for point in points) for price in prices]
+            ax.plot(wrong, [1000 * cost for cost in costs], color=colour, label=f"{rule}, cheapest threshold")
             over = next((k for k, cost in enumerate(costs) if cost >= model), None)
             if over:
                 note(ax, f"from ${wrong[over]:.2g} on no cache is cheaper", (wrong[over], 1000 * model),
@@ -104,5 +105,5 @@ def cost_per_wrong_answer(
                ylim=(0, 2000 * model), xlim=(wrong[0], wrong[-1]),
                title=f"What a semantic cache costs: {traffic.repeats:.0%} repeats, "
                f"{traffic.look_alikes:.0%} look-alikes")  # fmt: skip
-        ax.legend(loc="lower left", fontsize=8)
+        ax.legend(loc="upper left", fontsize=8)
         return close(figure)

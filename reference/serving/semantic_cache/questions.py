@@ -4,7 +4,7 @@ data/questions.jsonl was written by a language model in three sittings, as peopl
 colleague; it is no traffic of anybody's. Topics were divided into halves by a hash of their names before any score was
 computed. The half that was held out then (76 questions) was scored once, with a guard made on the other half: 3 of 271
 look-alikes were false hits, 11 of 153 paraphrases were found. It joined the tuning questions then, and 54 new questions
-in 11 new topics were written before the guard was changed again: these are held out now. Rules, word lists and questions
+in 11 new topics were written before the guard was changed again: these are held out now. Rules, lists and questions
 have one author, so the held-out ones were kept from the scores, not from the author's mind; their paraphrases came out
 nearer to the question than the earlier ones. Bring pairs of your own traffic before you believe a rate.
 """

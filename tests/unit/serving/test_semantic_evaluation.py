@@ -60,7 +60,7 @@ def test_an_unknown_split_is_refused_by_name():
 
 @pytest.mark.parametrize(("split", "least", "most"), [("tuning", 500, 0.01), ("held-out", 200, 0.05)])
 def test_the_wording_guard_alone_lets_no_more_look_alikes_through_than_recorded(split, least, most):
-    """Without any threshold, as with an embedder that finds everything alike. 1 % is reached only where it was tuned."""
+    """Without any threshold, as with an embedder that finds everything alike. 1 % is reached on the tuning set only."""
     pairs = questions.adversarial(questions.intents(split))
     wrong = [pair for pair in pairs if not disagreement(pair.one, pair.two)]
     assert len(pairs) >= least
