@@ -25,7 +25,7 @@ def train() -> None:
     """Writes the shipped small models, router and cascade from the recording."""
     from reference.rag.embedding.choice import default_query_embedder
     from reference.serving.model_routing import recording, shipped, small_model
-    from reference.serving.model_routing.evaluation import fit
+    from reference.serving.model_routing.evaluation import cross_fit, fit
 
     embedder, recorded = default_query_embedder(), recording.read()
     recorded, made = recording.with_heads(recorded, embedder.embed, embedder.name)
@@ -33,12 +33,17 @@ def train() -> None:
     vectors = small_model.one_by_one(embedder.embed, recorded.texts())
     for name, model in made.items():
         print(f"{name}: {model.save(shipped.file_of(name)).version}")
+    scores = {}
     for weak in recording.HEADS:
         small = shipped.shipped_small(weak)
         for kind in KINDS:
             found = fit(recorded, vectors, embedder.name, kind, weak, small=small, keep=KEEP)
             saved = found.router.save(shipped.router_file(kind, weak))
             print(f"{kind} to the {weak}: {saved.version}, threshold {saved.threshold:.3f}")
+            scores[kind, weak] = cross_fit(
+                recorded, vectors, embedder.name, kind=kind, weak=weak, small=small, keep=KEEP
+            )
+    print(shipped.save_scores(scores, recorded))
 
 
 def _row(target: str, metric: str, unit: str, value: float, ends: tuple[float, float] | None, n: int) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def run(quick: bool = False) -> Result:
             "sentences; 16 and 64: plain messages only",
             "split": "by sentence: 48 train the router, 24 calibrate it, 24 are held out; folds: all 96 held out once",
             "p25, p75": "ends of the 95 % interval, sentences drawn with replacement (bootstrap, 2,000 draws)",
-            "cost": "seconds of the machine per question, all requests of a run divided by their number",
+            "cost": "language model: seconds of a run per question, both cores busy; head: processor seconds",
             "dollar rows": f"{dollars[0]:.2e} and {dollars[1]:.2e} dollars a question: the recorded tokens at list "
             f"prices of {PRICED[0]} and {PRICED[1]}; a price ratio, not those models' answers",
             "rounds": "questions",

@@ -12,7 +12,7 @@ import pytest
 
 from reference.rag.embedding.choice import default_query_embedder
 from reference.serving.model_routing import recording as recordings
-from reference.serving.model_routing.curves import operate
+from reference.serving.model_routing.curves import area_over_random, curve, operate
 from reference.serving.model_routing.evaluation import cross_fit, curves_of, fit, judged_of
 from reference.serving.model_routing.extraction import ORDER, PRODUCT
 from reference.serving.model_routing.questions import questions
@@ -27,7 +27,13 @@ from reference.serving.model_routing.recording import (
     shipped_recording,
 )
 from reference.serving.model_routing.sealed import RoutingError
-from reference.serving.model_routing.shipped import shipped_chooser, shipped_router, shipped_small
+from reference.serving.model_routing.shipped import (
+    save_scores,
+    shipped_chooser,
+    shipped_router,
+    shipped_scores,
+    shipped_small,
+)
 from reference.serving.model_routing.small_model import one_by_one
 from reference.serving.model_routing.small_tasks import FINANCE, INTENT, LANGUAGE_MODEL, RULE, small_tasks
 
@@ -113,6 +119,25 @@ def test_training_on_a_part_of_the_recording_gives_a_router_that_is_judged_on_ot
     texts = [part.rows[k].question.text for k in every.rows]
     named = curves_of(every.judged, every.scores, texts, "cascade")
     assert named["oracle"].quality.max() > named["cascade"].quality.max() > every.judged.strong_quality
+
+
+def test_kept_scores_belong_to_the_recording_and_beat_a_coin(tmp_path, recorded):
+    for weak in HEADS:
+        kept = shipped_scores("cascade", weak)
+        assert len(kept.judged) == len(recorded.rows)
+        right = recorded.correct(weak)
+        assert kept.scores[right].mean() > kept.scores[~right].mean() + 0.1
+        assert area_over_random(curve("cascade", kept.scores, kept.judged), kept.judged) > 0.01
+    other = dataclasses.replace(recorded, rows=recorded.rows[:-1])
+    one = shipped_scores()
+    save_scores({("cascade", SOME): one}, recorded, tmp_path)
+    again = shipped_scores(folder=tmp_path)
+    assert (again.to_small == one.to_small).all()
+    with pytest.raises(RoutingError, match="weak"):
+        shipped_scores("router", SOME, tmp_path)
+    save_scores({("cascade", SOME): one}, other, tmp_path)
+    with pytest.raises(RoutingError, match="another recording"):
+        shipped_scores(folder=tmp_path)
 
 
 def test_a_cascade_pays_for_the_small_model_and_a_router_for_its_choice(recorded):
