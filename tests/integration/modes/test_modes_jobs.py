@@ -7,6 +7,7 @@ import pytest
 from modes_parts import CHAT, Service
 
 from reference.serving import redis_store
+from reference.serving.jobs import fleet as fleets
 
 
 def test_a_job_is_taken_with_202_and_its_result_is_the_engines_answer(start):
@@ -241,3 +242,15 @@ def test_no_job_is_lost_or_done_twice_while_workers_are_killed(modes_redis):
     report = asyncio.run(drill(settings, jobs=600, workers=2, kill_every_s=1.0, job_s=0.03))
     assert report.killed >= 1
     assert (report.lost, report.duplicated, report.dead) == (0, 0, 0)
+
+
+def test_what_a_lost_worker_had_fetched_is_done_though_no_new_job_comes(start, modes_redis):
+    quick = {"lease_s": 1, "redeliver_s": 1.5}
+    service = start(jobs=quick)
+    ids = [service.job().json()["id"] for _ in range(3)]
+    with redis_store.connect(modes_redis.url) as client:
+        # As a worker does that is killed before it begins them: the messages are its own, and never acknowledged.
+        got = client.xreadgroup("workers", "gone", {"wb:{jobs}:stream:normal": ">"}, count=10)
+        assert len(got[0][1]) == 3
+    with fleets.running(service.modes.job_settings, 1):
+        assert [service.ended(one, 40.0)["status"] for one in ids] == ["succeeded"] * 3
