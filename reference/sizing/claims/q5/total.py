@@ -139,7 +139,8 @@ def _pays_back(a: Q5Assumptions, saving: float, weeks: float) -> Outcome:
     return over_range(
         saving / cost, lambda factor: saving >= cost * factor,
         variable="times the stated weeks", low=1.0, high=a.effort_high, search=(0.01, 1000.0),
-        reason=f"the stated time costs ${cost:,.0f} ({weeks:g} x 5 days of ${a.day_cost:,.0f}), a month saves ${saving:,.0f}",
+        reason=f"the stated time costs ${cost:,.0f} ({weeks:g} x 5 days of ${a.day_cost:,.0f}), "
+        f"a month saves ${saving:,.0f}",
     )  # fmt: skip
 
 
