@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 
 # LiteLLM's `custom_llm_provider` and the prefixes of its model names -> provider ids of genai-prices.
 PROVIDERS = {
@@ -20,8 +19,6 @@ SELF_HOSTED = frozenset(
      "local"}
 )  # fmt: skip
 
-_REGION = re.compile(r"^(us|eu|apac|au|jp|global)\.(?=(anthropic|amazon|meta|mistral|cohere)\.)")
-
 
 def listed_name(model: str, provider: str = "") -> tuple[str, str | None]:
     """Name and provider to look up: prefixes such as `azure/` become the provider, embedders get theirs.
@@ -36,8 +33,6 @@ def listed_name(model: str, provider: str = "") -> tuple[str, str | None]:
         said = said or head
         model = model.split("/", 1)[1]
     found = PROVIDERS.get(said, said)
-    if found == "aws":
-        model = _REGION.sub("", model)
     if not found and model.lower().startswith("text-embedding-"):
         found = "openai"  # the list finds chat models by name alone, embedders only beside their provider
     return model, found or None

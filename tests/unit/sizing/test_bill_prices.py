@@ -32,9 +32,10 @@ def test_names_of_exports_find_the_entry_of_the_list(name, provider, listed):
     assert (price.model, price.provider) == listed
 
 
-def test_regions_of_bedrock_share_a_price():
-    name = "anthropic.claude-3-5-sonnet-20240620-v1:0"
-    assert model_price(f"bedrock/us.{name}") == model_price(name, "bedrock_converse")
+def test_models_of_bedrock_are_found_by_prefix_and_by_provider():
+    name = "us.anthropic.claude-3-5-sonnet-20240620-v1:0"
+    assert model_price(f"bedrock/{name}") == model_price(name, "bedrock_converse")
+    assert model_price(f"bedrock/{name}").provider == "aws"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,11 @@ def test_regions_of_bedrock_share_a_price():
 def test_what_the_list_does_not_have_gets_no_price(name, provider):
     with pytest.raises(NoPrice):
         model_price(name, provider)
+
+
+def test_an_engine_of_ones_own_is_named_as_the_reason():
+    with pytest.raises(NoPrice, match="hosted_vllm is an engine of one's own, which costs GPU hours"):
+        model_price("hosted_vllm/llama-3.1-8b-instant")
 
 
 def test_the_price_of_an_embedder_warns_of_nothing():
