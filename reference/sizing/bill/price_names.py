@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 # LiteLLM's `custom_llm_provider` and the prefixes of its model names -> provider ids of genai-prices.
 PROVIDERS = {
     "openai": "openai", "text-completion-openai": "openai", "azure": "azure", "azure_ai": "azure",
