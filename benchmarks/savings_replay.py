@@ -49,7 +49,7 @@ def run(quick: bool = False) -> Result:
             "prices": f"list: {pricing.strong}, {pricing.small}, {pricing.embedder} stand in for the local models",
             "own machines": f"{RATE} ({pricing.hosting.tokens_per_s:g} tokens/s), at the price of {MACHINE} "
             f"({price.provider} {price.item}), at least {pricing.hosting.replicas}",
-            "volume": f"{pricing.requests_per_month:g} requests a month in this mix",
+            "volume": f"{pricing.requests_per_month:,.0f} requests a month in this mix",
             "quality": "share of right intents; its quartiles are the 95 % interval (Wilson); loss is paired",
             "engine seconds": "time that the engine is busy, by what each distinct request took when it was generated",
         },
