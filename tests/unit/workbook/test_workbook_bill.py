@@ -147,6 +147,15 @@ def test_hostile_names_are_text_on_the_page_the_terminal_and_in_json(cli, export
     assert "\x1b" not in cli("bill", export(row), "--json", "--no-plan").stdout
 
 
+def test_names_are_read_neither_as_markup_nor_as_formulas(cli, export, tmp_path):
+    name = "[b]x[/b] $\\nope{$"
+    page = tmp_path / "page.html"
+    result = cli("bill", export(ROW, {**ROW, "feature": name}), "--no-plan", "--html", str(page))
+    assert result.exit_code == 0, result.output
+    assert name in result.stdout
+    assert name in page.read_text()
+
+
 def test_the_page_holds_the_figures_and_whole_drawings(cli, export, tmp_path):
     page = tmp_path / "page.html"
     assert cli("bill", export(ROW, {**ROW, "feature": "mail", "model": "gpt-4"}), "--html", str(page)).exit_code == 0
