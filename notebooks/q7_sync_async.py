@@ -19,15 +19,16 @@ shares = [0.3, 0.6, 0.9, 1.6]  # arrival rates of the comparison, as shares of w
 seconds = 6.0  # of arrivals at each rate
 answer_tokens = 16
 at_once = 16  # requests in the engine at which its roof is taken; also the slots of a worker
-deadline_s = 2.0  # how long a person waits: for the whole answer (sync), for the first token (streaming)
+patience = 4.0  # how long a person waits, in multiples of a request that is alone in the engine
 gpu = "l4"  # whose price an hour of the engine is given
-live_share = 0.2  # live streams beside a batch, as a share of what the engine can do
+live_share = 0.25  # live streams beside a batch, as a share of what the engine can do
 live_seconds = 8.0
 yields_at = [2, 8]  # requests in the engine at which the low lane waits
-drill_jobs = 600
-drill_kill_s = 2.0
+drill_jobs = 900
+drill_kill_s = 4.0
 burst_jobs = 160
 fleet_hours = 2.0  # simulated
+spot_per_hour = 2.0  # interruptions of a simulated spot worker
 
 # %%
 import json
@@ -155,23 +156,29 @@ table(rows, ["work", "takes", "connections held, sync or stream", "held, job", "
 # %%
 from reference.serving.engine import shared_engine
 from reference.serving.experiments.modes_service import in_a_loop, modes_service
+from reference.serving.gateway import logs
 from reference.serving.jobs.settings import JobSettings
 from reference.serving.redis_store import private_redis
 
+logs.configure("ERROR")  # one line per request otherwise
 engine = shared_engine()
 stack = ExitStack()
 secret = secrets.token_hex(32)
 service = stack.enter_context(modes_service(engine, modes={"heartbeat_s": 0.25}, jobs={"webhook_secret": secret}))
-print(
-    "routes:", ", ".join(sorted({route.path for route in service.gateway.app.routes if route.path.startswith("/v1/")}))
-)
+routes = [
+    (" ".join(sorted(route.methods - {"HEAD"})), route.path)
+    for route in service.gateway.app.routes
+    if route.path.startswith(("/v1/chat", "/v1/streams", "/v1/jobs", "/v1/files", "/v1/batches"))
+]
+table(routes, ["method", "route"])
 
 # %% [markdown]
 # ### 4.1 What can this engine do?
 #
 # "GPU utilisation" says that something runs, not how much of what could. Here the engine's *roof* is measured first: the most tokens per
 # second it gives to requests of this very shape, asked directly. Utilisation below is the engine's own token counter over
-# that roof. It can pass the roof by a little, since the roof itself is one measurement.
+# that roof. It can pass the roof by a little, since the roof itself is one measurement. The deadline of a person is a multiple of what
+# a lone request takes, so that a slow machine shows the same picture as a fast one.
 
 # %%
 from reference.serving.experiments.modes_comparison import compare, crossings, measure_roof
@@ -179,14 +186,17 @@ from reference.serving.experiments.modes_comparison import compare, crossings, m
 roof = in_a_loop(measure_roof(engine, tokens=answer_tokens, at_once=at_once))
 record("roof_tokens_per_s", roof.tokens_per_s, unit="token/second",
        evidence=measured_here(f"measure_roof(tokens={answer_tokens}, at_once={at_once})", roof.n, "one run"))  # fmt: skip
+deadline_s = patience * roof.one_s
 print(f"{roof.tokens_per_s:.0f} tokens/s with {at_once} at once: {roof.requests_per_s:.1f} requests/s of "
-      f"{answer_tokens} tokens; a request alone takes {roof.one_s:.2f} s")  # fmt: skip
+      f"{answer_tokens} tokens; a request alone takes {roof.one_s:.2f} s, "
+      f"a person waits {deadline_s:.1f} s")  # fmt: skip
 
 # %% [markdown]
 # ### 4.2 The same requests through four modes
 #
 # Equal prompts, equal answer lengths, equal arrival times (Poisson, in an open loop: nobody waits for anybody). All times count from
-# the moment at which a request was *due*. A person gives up at the deadline; nobody waits for jobs and batches. The batch
+# the moment at which a request was *due*. A person gives up if the whole answer (sync) or the
+# first token (streaming) is not there at the deadline; nobody waits for jobs and batches. The batch
 # collects until the last request is due and is handed in as one file.
 
 # %%
@@ -246,8 +256,8 @@ q7_running.money(result, usd_per_hour, label)
 
 # %% [markdown]
 # Sync and streaming hold the engine for the whole window, because somebody may come at any moment. Jobs and batches hold it while
-# there is work (starting it is left out here; section 5 has it). A token costs the same in all four modes; what is saved is the
-# *idle* engine, and so the saving is gone where there is no idleness. The price of the hour cancels out of every ratio.
+# there is work (starting it is left out here; section 5 has it). A token costs the same in all four modes. What is saved is the
+# *idle* engine at light load and, past the knee, the work for those who had gone; in between there is little to save. The price of the hour cancels out of every ratio.
 #
 # ### 4.4 Where they cross
 
@@ -274,8 +284,9 @@ table(
 )
 
 # %% [markdown]
-# The same by formula, for an engine whose requests do not slow each other down: the highest load at which 95 % of the calls are in time.
-# Comparing the two columns says how much batching itself costs each request.
+# By formula (Erlang C), the highest rate at which 95 % of the synchronous calls are in time, at two extremes: as if requests in a batch did
+# not slow each other down, and as if each took as long as in a full batch. A batching engine lies between, which is why the load
+# was measured and not computed.
 
 # %%
 from reference.sizing.inference_modes.crossings import sync_load_limit
@@ -283,9 +294,10 @@ from reference.sizing.inference_modes.crossings import sync_load_limit
 rows = []
 for name, service_s in (("a request alone", roof.one_s), (f"{at_once} at once", at_once / roof.requests_per_s)):
     limit = sync_load_limit(service_s, 0.05, at_once, deadline_s)
-    rows.append((name, f"{service_s:.2f} s", f"{limit / roof.requests_per_s:.0%}"))
+    rows.append((name, f"{service_s:.2f} s", f"{limit:.1f}/s"))
 record("sync_limit_by_formula", {row[0]: row[2] for row in rows}, evidence="DERIVED")
-table(rows, ["service time taken from", "seconds in a slot", "load limit, of the roof"])
+print(f"the measured roof is {roof.requests_per_s:.1f}/s")
+table(rows, ["service time taken from", "seconds in a slot", "rate limit"])
 
 # %% [markdown]
 # ### 4.5 Live traffic beside a batch
@@ -305,12 +317,8 @@ record("live_ttft_beside_batch", ratios,
        evidence=measured_here("live_beside_batch", sum(one.n for one in lanes), "ratio of medians, one run"))  # fmt: skip
 record("batch_per_s_beside_live", {f"gives way at {one.yields_at}": one.batch_per_s for one in lanes[1:]},
        evidence="MEASURED")  # fmt: skip
-print(
-    ", ".join(
-        f"{name}: first token of a live stream {ratio:.1f}x as late as without a batch"
-        for name, ratio in ratios.items()
-    )
-)
+for name, ratio in ratios.items():
+    print(f"a batch that {name} requests: the first token of a live stream comes {ratio:.1f}x as late as without")
 q7_running.beside(lanes)
 
 # %% [markdown]
@@ -458,7 +466,7 @@ from reference.serving.jobs.drill import drill
 
 with private_redis() as redis:
     drilled = in_a_loop(
-        drill(drill_settings(redis.url), jobs=drill_jobs, workers=2, kill_every_s=drill_kill_s, job_s=0.05)
+        drill(drill_settings(redis.url), jobs=drill_jobs, workers=2, kill_every_s=drill_kill_s, job_s=0.08)
     )
 record("drill", {k: v for k, v in dataclasses.asdict(drilled).items() if isinstance(v, int)},
        evidence=measured_here(f"drill(jobs={drill_jobs}, kill_every_s={drill_kill_s:g})", drilled.jobs, "one run"))  # fmt: skip
@@ -523,17 +531,18 @@ q7_running.burst(surge, target_wait_s)
 # %% [markdown]
 # ## 5. Scaling and trade-offs (5 minutes)
 #
-# **Is a fleet on a queue cheaper than one that is always on?** With the service times just measured, and the decision function just seen,
-# over hours of simulated bursts:
+# **Is a fleet on a queue cheaper than one that is always on?** With the service times just measured and the rule just seen, over hours of
+# simulated bursts of four times the mean (spot: two fifths of the price, a notice of half a minute, both assumed):
 
 # %%
 from reference.sizing.inference_modes.economics import Setting, cheapest_fixed, cheapest_scaled
+from reference.sizing.inference_modes.fleet_simulation import Spot
 from reference.sizing.pipeline import ServiceTime
 
 took = [one.last_s for one in result.outcomes[Mode.SYNC, shares[0]] if one.last_s]
 setting = Setting(ServiceTime.empirical(took), slots=at_once, usd_per_hour=usd_per_hour, seconds=3600 * fleet_hours,
-                  deadline_s=300.0)  # fmt: skip
-at, work = setting.arrivals(2.0, 4.0)
+                  deadline_s=300.0, spot=Spot(spot_per_hour, 0.4, notice_s=30.0))  # fmt: skip
+at, work = setting.arrivals(3.0, 4.0)
 runs = [
     run
     for run in (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from reference.serving.experiments.modes_resume import Resumed
 
 COLOURS = {"sync": RED, "streaming": BLUE, "async": AMBER, "batch": PURPLE}
-_ENDS = {"in time": GREEN, "answered late": AMBER, "timed out": RED, "refused": GREY, "failed": INK}
+_ENDS = {"in time": GREEN, "answered later": AMBER, "timed out": RED, "refused": GREY, "failed": INK}
 
 
 def _loads(ax: Any, shares: Sequence[float]) -> None:
@@ -96,7 +96,7 @@ def money(result: Comparison, usd_per_hour: float, price_name: str) -> Any:
         axes[0].axhline(result.roof.requests_per_s, color=GREY, linewidth=1, linestyle="--")
         axes[0].text(shares[0], result.roof.requests_per_s, "roof", va="bottom", fontsize=8, color=GREY)
         axes[0].set(ylabel="answers per second", title="Answers", ylim=(0, None))
-        axes[0].legend(loc="lower right")
+        figure.legend(*axes[0].get_legend_handles_labels(), loc="lower center", ncols=4, bbox_to_anchor=(0.5, -0.08))
         axes[1].set(ylabel="engine tokens, % of the roof", title="Engine in use", ylim=(0, None))
         axes[2].set(ylabel=f"$ per 1,000 answers\n(engine hour: {price_name})", title="Price", yscale="log")
         for ax in axes:
@@ -115,7 +115,7 @@ def beside(rows: Sequence[Beside]) -> Any:
             middle = one.quantile(0.5)
             if middle is not None:
                 left.plot([middle] * 2, [place - 0.3, place + 0.3], color=INK)
-                left.annotate(f"p50 {middle:.2f} s", (middle, place + 0.32), ha="center", va="bottom", fontsize=7.5)
+                left.annotate(f"p50 {middle:.2f} s", (middle, place - 0.3), ha="center", va="bottom", fontsize=7.5)
             right.barh(place, one.batch_per_s, color=colour, height=0.55)
             right.annotate(f"{one.batch_per_s:.1f}", (one.batch_per_s, place), xytext=(4, 0),
                            textcoords="offset points", va="center", fontsize=8)  # fmt: skip
@@ -145,10 +145,10 @@ def resumed(one: Resumed) -> Any:
         ax.text(one.before[-1].at_s + one.away_s / 2, max(one.numbers) * 0.94, "no connection", ha="center", va="top",
                 fontsize=8, color=GREY)  # fmt: skip
         note(ax, f"comes back with Last-Event-ID: {one.before[-1].number}",
-             (shift + one.after[0].at_s, one.after[0].number), (24, -6), GREEN)  # fmt: skip
+             (shift + one.after[0].at_s, one.after[0].number), (-190, 8), GREEN)  # fmt: skip
         ax.set(xlabel="seconds since the request", ylabel="number of the event", ylim=(0, None),
                title=f"{one.lost} events lost, {one.doubled} doubled; the engine went on meanwhile")  # fmt: skip
-        ax.legend(loc="lower right")
+        ax.legend(loc="upper left")
         return close(figure)
 
 
@@ -192,7 +192,7 @@ def libraries(rows: Sequence[Mapping[str, Any]], chosen: str) -> Any:
                 found = value(name, metric)
                 bad = metric == "lost" and found > 0
                 ax.barh(place, found, color=RED if bad else GREEN if name == chosen else LIGHT, height=0.6)
-                ax.annotate(f"{found:g}", (found, place), xytext=(4, 0), textcoords="offset points", va="center",
+                ax.annotate(f"{found:.3g}", (found, place), xytext=(4, 0), textcoords="offset points", va="center",
                             fontsize=8)  # fmt: skip
             ax.set(
                 title=title, xlim=(0, 1.25 * max(most, 1)), yticks=range(len(names)), yticklabels=list(reversed(names))

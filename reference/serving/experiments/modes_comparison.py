@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reference.serving.experiments.modes_service import ModesService, Serves
 
 _LOOK_S = 0.2
+_FEWEST = 8
 _TOPICS = (
     "a parcel that is late", "an invoice with a wrong address", "a password that was forgotten", "a broken screen",
     "a refund that did not come", "opening hours on a holiday", "a subscription to end", "a charger that gets hot",
@@ -109,7 +110,7 @@ class Comparison:
 
 
 def workload(rate: float, seconds: float, *, model: str, tokens: int, seed: int, sentences: int = 2) -> tuple[Ask, ...]:
-    """Requests with Poisson arrivals of `rate` per second, as many as fit into `seconds`, at least four.
+    """Requests with Poisson arrivals of `rate` per second, as many as fit into `seconds`, at least eight.
 
     Every answer has exactly `tokens` tokens, so that modes differ in nothing but their waiting. Prompts differ from
     each other in their first words, so that no prefix cache helps those that come later.
@@ -117,7 +118,7 @@ def workload(rate: float, seconds: float, *, model: str, tokens: int, seed: int,
     if not (rate > 0 and seconds > 0 and tokens >= 1 and sentences >= 1):
         raise ValueError(f"rate, seconds, tokens and sentences must be positive, got {rate}, {seconds}, {tokens}")
     rng = np.random.default_rng(seed)
-    count = max(4, round(rate * seconds))
+    count = max(_FEWEST, round(rate * seconds))
     due = np.sort(rng.uniform(0, count / rate, count))  # Poisson arrivals, given their number
     asks = []
     for number in range(count):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reference.serving.jobs.store import JobStore
 
 _LOOK_S = 0.2
+_DOWN_AFTER_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ async def burst(
 ) -> Burst:  # fmt: skip
     """Hands in `jobs` jobs of `job_s` seconds at once to a fleet of one worker that may grow to `most`.
 
+    A worker too many for two seconds ends its jobs and goes, one at a time.
+
     kill: `kill -9` of the oldest worker as soon as half of the jobs have ended, as a spot machine without notice.
     """
     from reference.serving.jobs import fleet as fleets
@@ -84,7 +87,8 @@ async def burst(
             begun = time.monotonic()
             fleet.history[:] = [(begun - fleet._begun, len(fleet))]
             ids = await hand_in(jobs, job_s)
-            left, changed = jobs, time.monotonic()
+            left, changed, needed = jobs, time.monotonic(), time.monotonic()
+            going: asyncio.Task[None] | None = None
             while left and time.monotonic() - changed < give_up_s:
                 now_left = await _left(store)
                 changed = time.monotonic() if now_left != left else changed
@@ -92,12 +96,18 @@ async def burst(
                 wanted = fleets.wanted_workers(left, job_s, slots, target_wait_s, 0, most)
                 while len(fleet) < wanted:
                     fleet.start()
+                needed = time.monotonic() if len(fleet) <= wanted else needed
+                if time.monotonic() - needed > _DOWN_AFTER_S and (going is None or going.done()):
+                    going = asyncio.create_task(asyncio.to_thread(fleet.retire))
+                    await asyncio.sleep(0.02)  # it has left the list, and nobody kills it as well
                 if kill and killed is None and left <= jobs / 2 and len(fleet):
                     await asyncio.to_thread(fleet.kill)
                     killed = time.monotonic() - begun
                 looks.append(Look(time.monotonic() - begun, left, wanted, len(fleet)))
                 await asyncio.sleep(_LOOK_S)
             seconds = time.monotonic() - begun
+            if going is not None:
+                await going
         stored = [await store.get(one) for one in ids]
         worker_s = fleet.worker_seconds()
     finally:

@@ -45,7 +45,9 @@ async def drill(
     """Runs `jobs` jobs of `job_s` seconds through `workers` processes, one killed every `kill_every_s` and replaced.
 
     Args:
-        kill_every_s: 0 for none. give_up_s: without any end for so long, what is left counts as lost.
+        kill_every_s: 0 for none. A kill waits until some job has ended since the last one: where a worker takes longer
+            to start than the pause between two kills, none would ever work.
+        give_up_s: without any end for so long, what is left counts as lost.
         rate_per_s: arrivals; None: as fast as they can be submitted.
     """
     from reference.serving.redis_store import connect_async
@@ -59,17 +61,18 @@ async def drill(
             begun = time.monotonic()
             ids: list[str] = []
             feeding = asyncio.create_task(_feed(store, sender, jobs, job_s, rate_per_s, ids))
-            next_kill, last, changed = begun + kill_every_s, -1, begun
+            next_kill, last, changed, ended_at_kill = begun + kill_every_s, -1, begun, 0
             while not feeding.done() or last:
                 left = sum((await store.depths()).values()) + await store.running()
                 if left != last:
                     last, changed = left, time.monotonic()
                 if feeding.done() and time.monotonic() - changed > give_up_s:
                     break
-                if kill_every_s and time.monotonic() >= next_kill:
+                ended = len(ids) - left
+                if kill_every_s and time.monotonic() >= next_kill and ended > ended_at_kill:
                     await asyncio.to_thread(fleet.kill)
                     fleet.start()
-                    killed, next_kill = killed + 1, next_kill + kill_every_s
+                    ended_at_kill, killed, next_kill = ended, killed + 1, time.monotonic() + kill_every_s
                 await asyncio.sleep(0.05)
             await feeding
             seconds = changed - begun

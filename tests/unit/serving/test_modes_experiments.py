@@ -164,7 +164,7 @@ def test_figures_draw_every_mode_also_where_none_was_answered(ran):
 def test_a_workload_is_repeatable_and_fits_its_window(rate, seconds, seed):
     asks = workload(rate, seconds, model="m", tokens=8, seed=seed)
     assert asks == workload(rate, seconds, model="m", tokens=8, seed=seed)
-    assert len(asks) == max(4, round(rate * seconds))
+    assert len(asks) == max(8, round(rate * seconds))
     due = [one.due_s for one in asks]
     assert due == sorted(due)
     assert due[0] >= 0
