@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from reference.sizing.evidence import Simulated
 from reference.sizing.pipeline import Floats, ServiceTime
@@ -286,8 +287,8 @@ class _Fleet:
 
 
 def simulate_fleet(
-    arrived: Sequence[float] | Floats,
-    work: Sequence[float] | Floats,
+    arrived: ArrayLike,
+    work: ArrayLike,
     plan: FleetPlan,
     *,
     horizon_s: float | None = None,

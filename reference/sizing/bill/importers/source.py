@@ -36,7 +36,7 @@ class Source:
     """An open export: `stream` stands at its first byte behind a byte order mark."""
 
     name: str
-    stream: io.BufferedReader[io.RawIOBase]
+    stream: io.BufferedIOBase
     head: bytes
     faults: Faults
 
