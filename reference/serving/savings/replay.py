@@ -121,6 +121,7 @@ def replay(workload: Workload, switches: Switches, parts: Parts, at_once: int = 
         "engine_url": parts.tape.base_url, "engine_api_key": parts.tape.api_key, "model": parts.tape.engine.model,
         "redis_url": parts.redis_url, "key_prefix": prefix, "cache_enabled": switches.caching, "usage_enabled": True,
         "guardrails": False, "poll_interval_s": 0.2, "default_rpm": 10**6, "default_tpm": 6 * 10**7,
+        "default_timeout_s": 600.0, "stall_timeout_s": 300.0,
         "similar_timeout_s": 5.0, "chooser_timeout_s": 10.0, "log_level": "ERROR", "max_engine_queue": 10_000,
         **({"small_engine_url": small.base_url, "small_engine_api_key": small.api_key, "small_model": small.model}
            if small else {}),

@@ -136,7 +136,7 @@ class Sender:
         faq = self._workload.of("faq") if self._switches.caching else ()
         in_turn = {request.number for request in faq}
         live = [r for r in self._workload.requests if r.number not in later | in_turn]
-        with ThreadPoolExecutor(self._at_once + 2) as pool, self._gateway.client(timeout=300) as client:
+        with ThreadPoolExecutor(self._at_once + 2) as pool, self._gateway.client(timeout=600) as client:
             batch = pool.submit(self._batch, backlog, client) if backlog else None
             # One by one: two wordings under way at once could not answer each other, and hits would be chance.
             turns = pool.submit(lambda: [self._ask(request, client) for request in faq])

@@ -96,7 +96,7 @@ def _app(tape: Tape) -> Starlette:
     from starlette.routing import Route
 
     headers = {"authorization": f"Bearer {tape.engine.api_key}"}
-    client = httpx.AsyncClient(base_url=tape.engine.base_url, headers=headers, timeout=300, trust_env=False)
+    client = httpx.AsyncClient(base_url=tape.engine.base_url, headers=headers, timeout=600, trust_env=False)
     running: dict[str, asyncio.Task[tuple[int, Any]]] = {}
     shares = _Shares()
 

@@ -259,3 +259,42 @@ def test_the_figure_says_what_the_rows_say(rungs):
     assert f"{alone / 1e3:,.0f}K in all" in left.get_title(loc="left")
     assert len(left.get_yticklabels()) == 7
     assert "n = 20" in right.get_xlabel()
+
+
+def test_equal_requests_at_once_are_generated_once_and_all_are_answered():
+    from concurrent.futures import ThreadPoolExecutor
+
+    import httpx
+    from savings_fakes import MODEL, engine_of, running_engine
+
+    from reference.serving.savings import taped
+
+    body = {"model": MODEL, "messages": [{"role": "user", "content": "hi"}], "max_tokens": 4}
+    with running_engine(ttft=0.5) as strong, taped(engine_of(strong)) as tape, ThreadPoolExecutor(5) as pool:
+        url = f"{tape.base_url}/chat/completions"
+        said = list(pool.map(lambda _: httpx.post(url, json=body, timeout=30).json(), range(5)))
+        assert strong.calls == tape.recorded == 1
+        assert tape.played == 4
+        assert len({one["choices"][0]["message"]["content"] for one in said}) == 1
+
+
+def test_a_question_is_followed_by_the_next_only_when_its_answer_is_kept():
+    import threading
+    import time
+
+    from savings_fakes import Likeness
+
+    from reference.serving.savings.sending import Watched
+
+    class Slow(Likeness):
+        def keep(self, *args):
+            time.sleep(0.2)
+            super().keep(*args)
+
+    store = Slow()
+    watched = Watched(store)
+    keeping = threading.Thread(target=watched.keep, args=("s", "where?", b"there", 60.0))
+    keeping.start()
+    watched.wait_kept("where?")
+    assert len(store.kept) == 1
+    keeping.join()
