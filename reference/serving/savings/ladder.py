@@ -53,7 +53,8 @@ def verdict_on(
     """
     from reference.sizing.error_rates import rate_upper_bound
 
-    refused, open_ = [], []
+    refused: list[str] = []
+    open_: list[str] = []
     found = judged(_loss(outcome, baseline), max_loss)
     if not found.accepted and not _same(outcome, baseline):
         (refused if found.loss.low > max_loss else open_).append(f"quality {found.reason}")

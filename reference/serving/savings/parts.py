@@ -26,9 +26,20 @@ SHORT = Variant("short", "terse", 2)
 class SmallEngine(Protocol):
     """The second tier: an OpenAI-compatible server of one small model (`model_routing.RunningSmallModel` is one)."""
 
-    base_url: str
-    model: str
-    api_key: str
+    @property
+    def base_url(self) -> str:
+        """Ends in /v1."""
+        ...
+
+    @property
+    def model(self) -> str:
+        """Name in requests."""
+        ...
+
+    @property
+    def api_key(self) -> str:
+        """Empty for none."""
+        ...
 
 
 @dataclass(frozen=True)
