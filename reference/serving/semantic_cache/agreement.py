@@ -2,29 +2,42 @@
 
 Vectors propose, this disposes. Every content word of either text must have its counterpart in the other (same word, a
 form or synonym of it), and the small words that turn a meaning must agree: negation, numbers with units, quantifiers,
-before and after, if and unless, tense, who acts, what kind of question it is, and which word stands on which side of
-"from", "to" or "than". It finds no paraphrase by itself; it lets few through, and fewer wrong ones.
+before and after, if and unless, tense, who acts on whom, what kind of question it is, and the order of the words with
+their prepositions (roles.py). It finds no paraphrase by itself; it lets few through, and fewer wrong ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
-from .lexicon import alike, known_form
+from .lexicon import alike, bases, known_form
+from .roles import (
+    both_ways,
+    counted_differ,
+    marks_differ,
+    owners_differ,
+    passives_differ,
+    prepositions_differ,
+    turned_round,
+)
 from .wording import Wording, wording
 
 _KINDS_THAT_MEET = {
     frozenset(pair)
     for pair in (
-        ("how", "what now"), ("how", "what"), ("what", "what now"), ("what", "how long"), ("what", "how far"),
-        ("what", "how much"), ("what", "how many"), ("what", "who"), ("how long", "how many"),
+        ("what", "what now"), ("what", "how long"), ("what", "how far"),
+        ("what", "how much"), ("what", "how many"), ("how long", "how many"),
     )
 }  # fmt: skip
-_MOSTLY = 0.5
-_SYMMETRIC = frozenset(("difference", "differ", "compare", "border", "distance", "compatible"))
+_KINDS_TOLD = frozenset(("why", "when", "where", "who", "whose", "whom", "how long", "how often", "how far"))
 _PARTICLES = (("in", "out"), ("on", "off"), ("up", "down"), ("with", "without"), ("into", "from"))
-_OPPOSED = {frozenset(pair) for pair in (("from", "to"), ("before", "after"), ("with", "without"))}
+_GONE = frozenset(("out", "off"))  # a verb with one of these is another verb
+_OPPOSED_VERBS = (("give", "get"), ("give", "take"), ("give", "have"), ("put", "take"), ("put", "get"), ("come", "go"))
+_OPPOSED_ADVERBS = (("still", "already"), ("still", "yet"), ("ever", "never"), ("now", "then"), ("and", "or"))
+_ALSO = frozenset(("even", "other", "own", "also", "ever", "like"))
+_NEGATIONS_APART = ("nolonger", "except", "never", "neither", "nor")
 
 
 def disagreement(one: str, two: str) -> str:
@@ -44,28 +57,56 @@ def objection(one: Wording, two: Wording) -> str:
         return "quantifier"
     if one.figures != two.figures:
         return "order"
-    if one.links != two.links and (
-        (one.links and two.links) or {"unless", "insteadof"} & {*one.links, *two.links} or _near_copies(one, two)
-    ):
+    if one.links != two.links:
         return "link"
-    if _particles_differ(Counter(one.tokens), Counter(two.tokens)):
-        return "direction"
-    if one.kind and two.kind and one.kind != two.kind and frozenset((one.kind, two.kind)) not in _KINDS_THAT_MEET:
-        return "kind of question"
-    if one.modals and two.modals and not one.modals & two.modals:
-        return "modal"
-    if one.tense and two.tense and one.tense != two.tense:
+    if one.tenses != two.tenses:
         return "tense"
-    if one.person and two.person and one.person != two.person:
+    first, second = Counter(one.tokens), Counter(two.tokens)
+    if any(first[word] != second[word] for word in _NEGATIONS_APART):
+        return "negation"
+    if any(bool(first[word]) != bool(second[word]) for word in _ALSO):
+        return "quantifier"
+    if _opposed(first, second, _PARTICLES) or any(first[word] != second[word] for word in _GONE):
+        return "direction"
+    if _opposed(first, second, _OPPOSED_VERBS) or _opposed(first, second, _OPPOSED_ADVERBS):
+        return "direction"
+    if not _kinds_meet(one.kind, two.kind, both_ways(one) and both_ways(two)) or one.asked != two.asked:
+        return "kind of question"
+    if _modals_differ(one, two):
+        return "modal"
+    if (one.person and two.person and one.person != two.person) or one.objects != two.objects:
         return "person"
     pairs = _counterparts(one.words, two.words)
     if pairs is None:
         return "words"
-    if _negations_differ(one, two) or _marks_differ(one, two):
+    if _negations_differ(one, two) or marks_differ(one, two) or prepositions_differ(one, two, pairs):
         return "direction"
-    if _agents_differ(one, two) or _turned_round(one, two, pairs):
+    if owners_differ(one, two, pairs):
+        return "person"
+    if any(_degrees_differ(one.words[here], two.words[there]) for here, there in pairs):
+        return "degree"
+    if counted_differ(one, two) or passives_differ(one, two, pairs) or turned_round(one, two, pairs):
         return "order"
     return ""
+
+
+def _modals_differ(one: Wording, two: Wording) -> bool:
+    """Whether only one text says must or should. "Can" may be missing, and so may the verb "need"."""
+    if one.modals and two.modals and not one.modals & two.modals:
+        return True
+    return any(
+        modal in this.modals - other.modals and not (modal == "must" and "must" not in this.tokens)
+        for this, other in ((one, two), (two, one))
+        for modal in ("must", "should")
+    )
+
+
+def _kinds_meet(one: str, two: str, both_ways: bool) -> bool:
+    if one == two or frozenset((one, two)) in _KINDS_THAT_MEET:
+        return True
+    if frozenset((one, two)) == {"how", "what"} and both_ways:  # "how do they differ", "what is the difference"
+        return True
+    return "" in (one, two) and not {one, two} & _KINDS_TOLD
 
 
 def _counterparts(one: tuple[str, ...], two: tuple[str, ...]) -> list[tuple[int, int]] | None:
@@ -93,9 +134,7 @@ def _counterparts(one: tuple[str, ...], two: tuple[str, ...]) -> list[tuple[int,
 
 
 def _said(word: str, words: tuple[str, ...]) -> bool:
-    """Whether the other text has a word like it, two words that make it, or one that it is a part of."""
-    if any(alike(word, other) for other in words):
-        return True
+    """Whether the other text has two words that make it, or one that it is a part of."""
     neighbours = pairwise(words)
     if any(word == first + second for first, second in neighbours):
         return True
@@ -116,64 +155,21 @@ def _negations_differ(one: Wording, two: Wording) -> bool:
     return any(a and b and not alike(a, b) for a, b in zip(sorted(one.negated), sorted(two.negated), strict=False))
 
 
-def _marks_differ(one: Wording, two: Wording) -> bool:
-    """Whether a word stands after opposed prepositions, or "than" and "instead of" have other words after them."""
-    for mark, word in one.marks:
-        for other_mark, other in two.marks:
-            if alike(word, other):
-                both_ways = (other_mark, word) in one.marks or (mark, other) in two.marks
-                if frozenset((mark, other_mark)) in _OPPOSED and not both_ways:
-                    return True
-            elif mark == other_mark and mark in ("than", "instead", "from", "before", "after", "without"):
-                return True
-    return False
-
-
-def _particles_differ(one: Counter[str], two: Counter[str]) -> bool:
+def _opposed(one: Counter[str], two: Counter[str], pairs: Sequence[tuple[str, str]]) -> bool:
     """Whether one text has more "in" where the other has more "out"."""
-    return any((one[a] - two[a]) * (one[b] - two[b]) < 0 for a, b in _PARTICLES)
+    return any((one[a] - two[a]) * (one[b] - two[b]) < 0 for a, b in pairs)
 
 
-def _agents_differ(one: Wording, two: Wording) -> bool:
-    """Whether another one acts: the agent of a passive sentence against the first word of an active one."""
-    if one.agent and two.agent:
-        return not alike(one.agent, two.agent)
-    if not one.agent and not two.agent:
-        return False
-    passive, active = (one, two) if one.agent else (two, one)
-    return bool(active.words) and not alike(passive.agent, active.words[0])
+def _degrees_differ(one: str, two: str) -> bool:
+    """Whether one word is the other with "-er" or "-est": longer, longest, or who does it ("reader")."""
+    return _degree(one, two) != _degree(two, one)
 
 
-def _near_copies(one: Wording, two: Wording) -> bool:
-    """Whether the texts share most of all their words, so that their order must be what differs."""
-    first, second = set(one.tokens), set(two.tokens)
-    return len(first & second) >= _MOSTLY * len(first | second)
-
-
-def _turned_round(one: Wording, two: Wording, pairs: list[tuple[int, int]]) -> bool:
-    """Whether the counterparts stand in another order that no harmless change of the sentence explains."""
-    order = [there for _, there in pairs]
-    if order == sorted(order) or not _near_copies(one, two):
-        return False
-    if set(one.words) & _SYMMETRIC or set(two.words) & _SYMMETRIC or ("vs" in one.links and "vs" in two.links):
-        return False
-    start = order.index(min(order))
-    plain = one.kind == two.kind == "yes or no"  # the verb stands first: nothing was moved to the front
-    if not plain and len(order) > 2 and order[start:] + order[:start] == sorted(order):
-        return False  # a part of the sentence was moved to its front or end
-    if len(order) == 2 and bool(one.joined) != bool(two.joined):
-        return False
-    if bool(one.agent) != bool(two.agent):
-        return False
-    turned = [
-        (here, after)
-        for k, (here, there) in enumerate(pairs)
-        for after, other in pairs[k + 1 :]
-        if other < there
-    ]  # fmt: skip
-    # "payment of 20 pounds", "20 pounds payment": one text has a small word between the two, the other has none.
-    place = dict(pairs)
-    return not all(
-        ((one.words[a], one.words[b]) in one.joined) != ((two.words[place[b]], two.words[place[a]]) in two.joined)
-        for a, b in turned
-    )
+def _degree(word: str, other: str) -> str:
+    """The ending of comparison or of an actor that makes `word` from a base of the other word, or empty."""
+    roots = bases(other)
+    for ending in ("er", "est"):
+        plain = word.removesuffix("s") if ending == "er" else word
+        if plain.endswith(ending) and bases(plain) & roots - {plain}:
+            return ending
+    return ""

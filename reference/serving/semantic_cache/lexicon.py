@@ -11,15 +11,23 @@ import json
 import tomllib
 from importlib import resources
 
+ENGLISH = tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))
+
+
+def word_set(name: str) -> frozenset[str]:
+    """A list of words in data/english.toml."""
+    return frozenset(ENGLISH[name].split())
+
+
+_ALONE = word_set("alone")
+_SAME = [frozenset(line.split()) for line in ENGLISH["same"].strip().splitlines()]
 # Steps by which WordNet's lists lead from one word to another that a cache must keep apart.
-_ENGLISH = tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))
-_ALONE = frozenset(_ENGLISH["alone"].split())
-_SAME = [frozenset(line.split()) for line in _ENGLISH["same"].strip().splitlines()]
 _APART = frozenset(
     frozenset(pair.split())
     for pair in (
         "day night", "hour minute", "minute second", "buy sell", "send receive", "give take", "bring take", "come go",
         "card bill", "euro dollar", "raise lower", "hot warm", "kind form", "charge pay", "return send", "open free",
+        "early late", "mother father", "ensure insure", "lease rent",
     )
 )  # fmt: skip
 
@@ -38,6 +46,11 @@ def _lists() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]], dict
         tables.append({word: frozenset(others - {word}) for word, others in table.items()})
     forms = {form: base for base, *rest in map(str.split, data["forms"].splitlines()) for form in rest}
     return tables[0], tables[1], forms, frozenset(data["known"].split())
+
+
+def irregular(word: str) -> bool:
+    """Whether the word is an irregular form of another, and no base itself: "paid", "written"."""
+    return word in _lists()[2] and not word.endswith(("s", "ing"))
 
 
 def known(word: str) -> bool:
@@ -71,6 +84,8 @@ def alike(one: str, two: str) -> bool:
     if one == two:
         return True
     first, second = bases(one), bases(two)
+    if _two_sides(one, two):
+        return False
     if first & second:
         return True
     if (first | second) & _ALONE:
@@ -87,6 +102,16 @@ def alike(one: str, two: str) -> bool:
     if any(synonyms.get(word, frozenset()) & around_second for word in around_first):
         return True
     return slip(one, two) or _cut(one, two) or _cut(two, one)
+
+
+def _two_sides(one: str, two: str) -> bool:
+    """Whether one word names who acts and the other, in "-ee", who is acted on: "employer" and "employee"."""
+    plain = [word.removesuffix("s") for word in (one, two)]
+    return (
+        all(word.endswith(("ee", "er", "or")) for word in plain)
+        and plain[0][:-2] == plain[1][:-2]
+        and plain[0] != plain[1]
+    )
 
 
 def _cut(short: str, long: str) -> bool:

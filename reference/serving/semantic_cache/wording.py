@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import functools
 import re
-import tomllib
 import unicodedata
 from dataclasses import dataclass
-from importlib import resources
 from itertools import pairwise
 
-_ENGLISH = tomllib.loads(resources.files(__package__).joinpath("data/english.toml").read_text("utf-8"))
+from .lexicon import ENGLISH, word_set
+from .verbs import past_form, tenses
 
-
-def _set(name: str) -> frozenset[str]:
-    return frozenset(_ENGLISH[name].split())
-
-
-_FIGURES = {word: str(number) for number, word in enumerate(_ENGLISH["figures"].split())} | {
-    word: str(10 * number) for number, word in enumerate(_ENGLISH["tens"].split(), 2)
+_FIGURES = {word: str(number) for number, word in enumerate(ENGLISH["figures"].split())} | {
+    word: str(10 * number) for number, word in enumerate(ENGLISH["tens"].split(), 2)
 }
-_SIGNS = _ENGLISH["signs"]
-_UNITS = {name: unit for unit, names in _ENGLISH["units"].items() for name in names.split()}
+_SIGNS = ENGLISH["signs"]
+_UNITS = {name: unit for unit, names in ENGLISH["units"].items() for name in names.split()}
 _TABLE = sorted(
-    ((phrase, instead) for instead, phrases in _ENGLISH["phrases"].items() for phrase in phrases),
+    ((phrase, instead) for instead, phrases in ENGLISH["phrases"].items() for phrase in phrases),
     key=lambda pair: -len(pair[0].split()),
 )
 
@@ -39,25 +33,27 @@ _ENDINGS = [(left, right) for left, right in _TABLE if left.startswith(("'", "n'
 _KINDS = {
     "why": "why", "when": "when", "where": "where", "who": "who", "whose": "whose", "how": "how", "howlong": "how long",
     "howoften": "how often", "howfar": "how far", "howmanytimes": "how many", "howmany": "how many",
-    "howmuch": "how much", "what": "what", "which": "what", "whatnow": "what now",
+    "howmuch": "how much", "what": "what", "which": "what", "whatnow": "what now", "whom": "whom",
 }  # fmt: skip
 _MODALS = {"can": "can", "could": "can", "may": "can", "should": "should", "must": "must", "need": "must"}
-_NEGATIONS = _set("negations")
-_QUANTIFIERS = _set("quantifiers")
-_LINKS = _set("links")
-_PAST = _set("past")
-_BE = _set("be")
-_PRESENT = _set("present")
-_SMALL = _set("small")
-_COST = _set("cost")
+_NEGATIONS = word_set("negations")
+_QUANTIFIERS = word_set("quantifiers")
+_LINKS = word_set("links")
+_PAST = word_set("past")
+_BE = word_set("be")
+_PRESENT = word_set("present")
+_SMALL = word_set("small")
+_COST = word_set("cost")
+_NO_NOUNS = frozenset(("", "from", "to", "by", "before", "after", "and", "or", "than", "in", "with", "into", "is"))
+_TOWARDS = word_set("towards")
 _SIDES = {"over": "morethan", "above": "morethan", "under": "lessthan", "below": "lessthan"}  # before a figure
 _CURRENCIES = frozenset(("dollar", "euro", "pound", "yen"))
 _TOKEN = re.compile(
     r"(?<!\S)--?[a-z][\w-]*|[$€£¥%]|°[cf]\b|->|\d+(?:[.:]\d+)+|\d+|[a-z]\+\+|[acf]\#(?!\w)|\w+(?:[._/\\@:]+\w+)+|\w+(?:'\w+)?",
     re.IGNORECASE,
 )
-_MARKS = {"from": "from", "to": "to", "into": "to", "onto": "to", "toward": "to", "before": "before", "after": "after",
-          "than": "than", "insteadof": "instead", "without": "without", "with": "with", "by": "by"}  # fmt: skip
+# Small words whose next content word is kept; some mean the same there.
+_MARKS = {mark: mark for mark in word_set("heads")} | {"into": "to", "onto": "to", "toward": "to", "till": "until"}
 
 
 @dataclass(frozen=True)
@@ -69,31 +65,41 @@ class Wording:
             "May") carries a sign in front.
         numbers: (figure, unit or empty), sorted.
         kind: why, when, where, who, whose, how, how long, what, yes or no, ...; empty for a fragment.
+        asked: the preposition in front of "whom" or "who" ("to whom"), or empty.
         modals: can, should, must.
         negated: the content words that follow a negation, or empty text where none follows.
         quantifiers, links: such words, sorted; links join two statements: before, unless, than, ...
-        tense: past, present (or future) or supposed, by the auxiliary verb; empty if there is none.
+        tenses: past, perfect, future, supposed, by the verbs; empty for a text in the present or without a verb.
         person: whether "I" or "you" acts; empty if that is not said.
-        marks: (preposition, content word after it).
-        joined: pairs of content words that "of", "for", "on" or "in" joins.
+        objects: whether "I" or "you" is acted on ("reads me", "to you").
+        marks: (small word such as "from", "than", "only", content word after it).
+        before: for each content word the small words and figures between it and the one before.
+        counted: (figure without a unit, content words beside it), in order.
         figures: all figures, in order.
         tokens: all words, small ones included.
+        passive: places in `words` of verbs in the passive.
+        participles: the words that look like a past form or participle.
         agent: who acts in a passive sentence ("conquered by Rome"), or empty.
     """
 
     words: tuple[str, ...]
     numbers: tuple[tuple[str, str], ...]
     kind: str
+    asked: str
     modals: frozenset[str]
     negated: tuple[str, ...]
     quantifiers: tuple[str, ...]
     links: tuple[str, ...]
-    tense: str
+    tenses: frozenset[str]
     person: str
+    objects: frozenset[str]
     marks: tuple[tuple[str, str], ...]
-    joined: frozenset[tuple[str, str]]
+    before: tuple[tuple[str, ...], ...]
+    counted: tuple[tuple[str, frozenset[str]], ...]
     figures: tuple[str, ...]
     tokens: tuple[str, ...]
+    passive: frozenset[int]
+    participles: frozenset[str]
     agent: str
 
 
@@ -101,11 +107,16 @@ class Wording:
 def wording(text: str) -> Wording:
     """A text in parts."""
     tokens = _rewritten(_tokens(text))
+    kind = _kind(tokens)
+    costs = kind in ("what", "how much", "") and bool(_COST & set(tokens)) and bool(kind or "howmuch" in tokens)
+    if costs:
+        kind = "how much"  # "what does it cost", "how much is it"
     words: list[str] = []
     numbers: list[tuple[str, str]] = []
     negated: list[str] = []
     marks: list[tuple[str, str]] = []
-    joined: set[tuple[str, str]] = set()
+    before: list[tuple[str, ...]] = []
+    at: dict[int, int] = {}  # place among the tokens -> place among the content words
     waiting: list[str] = []  # prepositions and negations whose word has not come yet
     between: list[str] = []
     for place, token in enumerate(tokens):
@@ -116,48 +127,45 @@ def wording(text: str) -> Wording:
             numbers.append((token, unit))
             between.append(token)
             continue
-        if token in _SMALL and not token.startswith("^"):
+        if (token in _SMALL and not token.startswith("^")) or (costs and token in _COST):
             if token in _MARKS or token in _NEGATIONS:
                 waiting.append(token)
             between.append(token)
             continue
         word = _UNITS.get(token, token)
-        for mark in waiting:
-            if mark in _MARKS:
-                marks.append((_MARKS[mark], word))
-            if mark in _NEGATIONS:
-                negated.append(word)
+        marks += [(_MARKS[mark], word) for mark in waiting if mark in _MARKS]
+        negated += [word for mark in waiting if mark in _NEGATIONS]
         waiting = []
-        if words and set(between) & {"of", "for", "on", "in"}:
-            joined.add((words[-1], word))
+        before.append(tuple(between))
         between = []
+        at[place] = len(words)
         words.append(word)
-    passive = [
-        tokens[k + 1 :]
-        for k, token in enumerate(tokens)
-        if token == "by" and k and re.search(r"(ed|en|wn|ght|ilt)$", tokens[k - 1]) and _BE & set(tokens[:k])
-    ]
     negated += ["" for mark in waiting if mark in _NEGATIONS]
-    small = set(tokens)
-    kind = _kind(tokens)
-    if kind in ("what", "how much", "") and small & _COST and (kind or "howmuch" in small):
-        kind = "how much"  # "what does it cost", "how much is it"
-        words = [word for word in words if word not in _COST]
+    passive, agent = _passive(tokens, at)
     return Wording(
         words=tuple(words),
         numbers=tuple(sorted(numbers)),
         kind=kind,
+        asked=next((before for before, after in pairwise(tokens) if after == "whom" and before in _TOWARDS), ""),
         modals=frozenset(_MODALS[t] for t in tokens if t in _MODALS),
         negated=tuple(negated),
-        quantifiers=tuple(sorted(small & _QUANTIFIERS)),
+        quantifiers=tuple(sorted(set(tokens) & _QUANTIFIERS)),
         links=tuple(sorted(t for t in tokens if t in _LINKS)),
-        tense=_tense(tokens),
+        tenses=tenses(tokens),
         person=_person(tokens),
+        objects=_objects(tokens),
         marks=tuple(marks),
-        joined=frozenset(joined),
+        before=tuple(before),
+        counted=tuple(
+            (token, frozenset(words[at[k]] for k in (place - 1, place + 1) if k in at))
+            for place, token in enumerate(tokens)
+            if token[0].isdigit()
+        ),
         figures=tuple(token for token in tokens if token[0].isdigit()),
         tokens=tuple(tokens),
-        agent=next((word for rest in passive for word in rest if word not in _SMALL), ""),
+        passive=passive,
+        participles=frozenset(words[at[k]] for k in at if past_form(tokens[k])),
+        agent=agent,
     )
 
 
@@ -221,6 +229,10 @@ def _rewritten(tokens: list[str]) -> list[str]:
                 done.append(apart[place])
                 place += 1
         apart = done
+    apart = [
+        "^a" if token == "a" and after in _NO_NOUNS else token
+        for token, after in zip(apart, [*apart[1:], ""], strict=False)
+    ]  # "from a to b"
     apart = [_FIGURES[t] if t in _FIGURES and t != "one" else t for t in apart]
     return [
         _SIDES[token] if token in _SIDES and (after[0].isdigit() or after in _CURRENCIES) else token
@@ -243,23 +255,6 @@ def _kind(tokens: list[str]) -> str:
     return asked[-1] if asked and tokens[-1] in _KINDS else ""
 
 
-def _tense(tokens: list[str]) -> str:
-    some = set(tokens)
-    if "might" in some or ("would" in some and "have" not in some):
-        return "supposed"
-    for token in tokens:
-        if token in _PAST:
-            return "past"
-        if token in _PRESENT:
-            follows = tokens[tokens.index(token) :]
-            return "past" if "have" in follows[:4] and token in ("could", "should") else "present"
-        if token in ("have", "has"):
-            return "past"
-        if token == "could":
-            return "past" if "have" in tokens else "present"
-    return ""
-
-
 def _person(tokens: list[str]) -> str:
     verbs = _PAST | _PRESENT | {"have", "could", "would", "how", "why", "when", "what"}
     acting = {
@@ -268,3 +263,25 @@ def _person(tokens: list[str]) -> str:
         if before in verbs and after in ("i", "we", "you")
     }
     return acting.pop() if len(acting) == 1 else ""
+
+
+def _objects(tokens: list[str]) -> frozenset[str]:
+    """Who is acted on: "me" and "us" always are, "you" behind a preposition or a content word ("to you", "pay you")."""
+    found = {"I" for token in tokens if token in ("me", "us")}
+    for before, after in pairwise(tokens):
+        if after == "you" and (before in _TOWARDS or before not in _SMALL):
+            found.add("you")
+    return frozenset(found)
+
+
+def _passive(tokens: list[str], at: dict[int, int]) -> tuple[frozenset[int], str]:
+    """(places of passive verbs among the content words, agent): "be", then a participle with no noun behind it."""
+    found, agent = set(), ""
+    for place in at:
+        nounless = place + 1 not in at
+        if nounless and past_form(tokens[place]) and _BE & set(tokens[max(0, place - 6) : place]):
+            found.add(at[place])
+            by = next((k for k in range(place + 1, len(tokens)) if tokens[k] == "by"), None)
+            if by is not None and not agent:
+                agent = next((tokens[k] for k in at if k > by), "")
+    return frozenset(found), agent

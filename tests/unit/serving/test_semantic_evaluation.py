@@ -92,18 +92,34 @@ def test_score_embeds_each_text_once_and_scales_it():
     assert rate(refused, 0.1).hits == 0
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30), st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_the_chosen_threshold_keeps_the_budget_and_no_other_step_finds_more(same, other):
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=30),
+    st.lists(st.floats(0, 1), min_size=1, max_size=60),
+    st.floats(0.1, 1),
+)
+def test_the_chosen_threshold_is_the_highest_that_keeps_the_bound_and_its_share_of_the_hits(same, other, keep):
     pairs = scored(same, other)
-    chosen = choose_threshold(pairs, max_false_hits=0.1)
-    points = [p for p in curve(pairs, [k / 100 for k in range(1, 101)]) if p.false_hits.value <= 0.1]
+    chosen = choose_threshold(pairs, max_false_hits=0.1, keep=keep)
+    points = [p for p in curve(pairs, [k / 100 for k in range(1, 101)]) if p.false_hits.upper <= 0.1]
     best = max((p.hits.hits for p in points), default=0)
     if chosen is None:
         assert best == 0
     else:
         (mine,) = curve(pairs, [chosen])
-        assert mine.false_hits.value <= 0.1
-        assert mine.hits.hits == best
+        assert mine.false_hits.upper <= 0.1
+        assert mine.hits.hits >= keep * best > 0
+        assert all(p.hits.hits < keep * best for p in points if p.threshold > chosen)
+
+
+def test_a_margin_gives_up_hits_for_a_higher_threshold():
+    pairs = scored([0.6] + 9 * [0.9], 40 * [0.1])
+    assert choose_threshold(pairs, 0.1, keep=1) == 0.6
+    assert choose_threshold(pairs, 0.1, keep=0.9) == 0.9
+
+
+def test_too_few_look_alikes_to_show_the_bound_allow_no_threshold():
+    assert choose_threshold(scored([0.9], 298 * [0.1]), 0.01) is None  # 0 of 298: at most 1.0003 %
+    assert choose_threshold(scored([0.9], 299 * [0.1]), 0.01) == 0.9
 
 
 def test_rates_come_by_kind():
@@ -116,6 +132,8 @@ def test_a_curve_needs_both_sorts_of_pairs():
         curve(scored([0.9], []), [0.5])
     with pytest.raises(CacheError, match="max_false_hits"):
         choose_threshold(scored([0.9], [0.1]), max_false_hits=1)
+    with pytest.raises(CacheError, match="keep"):
+        choose_threshold(scored([0.9], [0.1]), keep=0)
 
 
 # --- prices -----------------------------------------------------------------------------------------------------------
