@@ -260,8 +260,8 @@ async def _one(
     return outcomes, watch
 
 
-async def drained(engine: Serves, timeout_s: float = 30.0) -> None:
-    """Waits until the engine has nothing to do: what one mode leaves must not slow the next."""
+async def drained(engine: Serves, timeout_s: float = 10.0) -> None:
+    """Waits until the engine has nothing to do, or somebody else keeps it busy: one mode must not slow the next."""
     import httpx
 
     from reference.serving.jobs.yielding import engine_load
