@@ -41,7 +41,7 @@ def test_the_set_is_as_large_as_it_claims_and_no_text_stands_twice():
     every = questions.intents()
     texts = Counter(text for _, wordings in questions.everything_asked(every) for text in wordings)
     assert [text for text, count in texts.items() if count > 1] == []
-    for split, least in (("tuning", (500, 280, 200)), ("held-out", (200, 100, 100))):
+    for split, least in (("tuning", (700, 390, 400)), ("held-out", (300, 100, 100))):
         some = questions.intents(split)
         made = questions.adversarial(some), questions.paraphrases(some), questions.near_topic(some)
         assert all(len(pairs) >= count for pairs, count in zip(made, least, strict=True))
@@ -58,13 +58,17 @@ def test_an_unknown_split_is_refused_by_name():
         questions.intents("test")
 
 
-@pytest.mark.parametrize(("split", "least", "most"), [("tuning", 500, 0.01), ("held-out", 200, 0.05)])
-def test_the_wording_guard_alone_lets_no_more_look_alikes_through_than_recorded(split, least, most):
-    """Without any threshold, as with an embedder that finds everything alike. 1 % is reached on the tuning set only."""
-    pairs = questions.adversarial(questions.intents(split))
-    wrong = [pair for pair in pairs if not disagreement(pair.one, pair.two)]
-    assert len(pairs) >= least
-    assert len(wrong) / len(pairs) <= most, wrong
+def test_the_wording_guard_alone_lets_no_look_alike_of_the_tuning_questions_through():
+    """Without any threshold, as with an embedder that finds everything alike, and behind other words too."""
+    some = questions.intents("tuning")
+    pairs = questions.adversarial(some) + questions.reworded(some) + questions.near_topic(some)
+    assert len(pairs) >= 2500
+    assert [pair for pair in pairs if not disagreement(pair.one, pair.two)] == []
+
+
+def test_the_wording_guard_alone_finds_as_many_paraphrases_of_the_tuning_questions_as_recorded():
+    pairs = questions.paraphrases(questions.intents("tuning"))
+    assert sum(not disagreement(pair.one, pair.two) for pair in pairs) >= 92
 
 
 # --- rates and thresholds ---------------------------------------------------------------------------------------------
@@ -162,13 +166,13 @@ def test_dearer_wrong_answers_never_make_a_looser_point_the_cheapest(some, model
 
 @given(points, money)
 def test_no_cache_is_best_exactly_above_the_ruinous_price(some, model):
-    traffic, point = Traffic(0.3, 0.2), some[0]
-    limit = ruinous_wrong_answer(point, traffic, Prices(model, model / 100, 0))
+    traffic, point, lookup = Traffic(0.3, 0.2), some[0], model / 101  # with which no point breaks exactly even
+    limit = ruinous_wrong_answer(point, traffic, Prices(model, lookup, 0))
     if 0 < limit < 1e6:
-        assert cheapest([point], traffic, Prices(model, model / 100, 0.999 * limit)) is point
-        assert cheapest([point], traffic, Prices(model, model / 100, 1.001 * limit)) is None
+        assert cheapest([point], traffic, Prices(model, lookup, 0.999 * limit)) is point
+        assert cheapest([point], traffic, Prices(model, lookup, 1.001 * limit)) is None
     elif limit == 0:
-        assert cheapest([point], traffic, Prices(model, model / 100, 0)) is None
+        assert cheapest([point], traffic, Prices(model, lookup, 0)) is None
 
 
 @pytest.mark.parametrize(
