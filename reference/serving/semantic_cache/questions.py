@@ -1,12 +1,12 @@
 """The labelled questions: what each may and may not share its answer with. English; written for this set.
 
 data/questions.jsonl was written by a language model in three rounds, as people ask a support desk, a search box or a
-colleague; it is no traffic of anybody's. Rounds 1 and 2 (198 questions) are tuning now. Half of round 1 was held out and
-scored once, with a guard made on its other half: 3 of 271 look-alikes were false hits, 11 of 153 paraphrases were found.
-Round 2 was written before the guard changed again, and scored once: 9 of 202 and 66 of 109. Guard and threshold were
-then made on all of them. Round 3 (115 questions in 41 other topics) is held out: its author saw neither the guard nor
-any score, and who changed the guard did not read round 3. Paraphrases of round 2 stay nearer to their question than
-those of round 1. Bring pairs of your own traffic before you believe a rate.
+colleague; it is no traffic of anybody's. Rounds 1 and 2 (198 questions) are tuning now. Half of round 1 was held out
+and scored once, with a guard made on its other half: 3 of 271 look-alikes were false hits, 11 of 153 paraphrases were
+found. Round 2 was written before the guard changed again, and scored once: 9 of 202 and 66 of 109. Guard and
+threshold were then made on all of them. Round 3 (115 questions in 41 other topics) is held out: its author saw
+neither the guard nor any score, and who changed the guard did not read round 3. Paraphrases of round 2 stay nearer to
+their question than those of round 1. Bring pairs of your own traffic before you believe a rate.
 """
 
 from __future__ import annotations
