@@ -39,7 +39,7 @@ DIFFERENT = [
     ("order", "Does the lamp blink when the door opens?", "Does the door open when the lamp blinks?"),
     ("order", "Turn a video into a gif, how?", "How do I convert a gif into a video?"),
     ("direction", "How do I subtract a from b?", "How do I subtract b from a?"),
-    ("order", "Is the app in my photo?", "Is my photo in the app?"),
+    ("order", "Does the app see my photos?", "Do I see photos in the app?"),
     ("person", "How do I feed my parrot?", "How does my parrot feed me?"),
     ("person", "Can you hear me?", "Can I hear you?"),
     ("person", "Where do I find my badge?", "Where do I find your badge?"),
