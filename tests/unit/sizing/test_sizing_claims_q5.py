@@ -35,7 +35,7 @@ FLIPS: dict[str, dict[str, Any]] = {
     "q5.routing-10-percent": {"route_share": 0.90},
     "q5.routing-quality": {"weak_low": 0.95},
     "q5.cache-exact-20": {"wordings_high": 1e7},
-    "q5.cache-semantic-15": {"paraphrase_recall": 0.3},
+    "q5.cache-semantic-15": {"paraphrase_recall": 0.9},
     "q5.caching-30k": {"false_cost_high": 0.05},
     "q5.caching-70k": {"caching_saving": 35_000.0},
     "q5.kv-prefix": {"prompt_cache_minimum": 512.0},

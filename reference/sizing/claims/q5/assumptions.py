@@ -9,11 +9,13 @@ from reference.sizing.bands import checked_fields
 from reference.sizing.bill.prices import batch_factor
 from reference.sizing.claims.given import Described, given
 from reference.sizing.claims.ledger import assumptions_of
+from reference.sizing.claims.recorded import recorded
 from reference.sizing.self_hosting import LARGE_EMBEDDER, Hosting, for_model, measured_rate, scaled_to
 
 _SOURCE = "the source's answer"
 _LIST = "list price per million tokens, genai-prices 0.2.3 of 2026-11; a test holds it to the package"
 _OLD = f"{_LIST}; deprecated since 2026-10-23 (litellm 1.109.1), so a historical scenario"
+_PARAPHRASES = recorded("semantic_cache", "wording guard, chosen: 0.86", "hits, paraphrases, held-out")
 _MINILM, _LLAMA = measured_rate("minilm on h100"), measured_rate("llama-3-8b on h100")
 _LOW, _HIGH = (for_model(rate, LARGE_EMBEDDER, "e5-large") for rate in scaled_to(_MINILM, "a10g"))
 
@@ -96,7 +98,10 @@ class Q5Assumptions(Described):
         0.05, "assumed: requests that reword an earlier one, open chat"
     )
     paraphrases_high: Annotated[float, "fraction"] = given(0.40, "assumed: the same, for customer support")
-    paraphrase_recall: Annotated[float, "fraction"] = given(0.5, "assumed: share of them that a guarded cache finds")
+    paraphrase_recall: Annotated[float, "fraction"] = given(
+        _PARAPHRASES.value,
+        f"share of them that a cache finds whose guards let 1 % of look-alikes through: {_PARAPHRASES}",
+    )
     false_hits: Annotated[float, "fraction"] = given(0.01, "assumed: share of semantic hits that answer wrongly")
     false_cost_low: float = given(0.0, "a false answer that nobody minds")
     false_cost_high: float = given(1.0, "assumed: dollars of a support contact for one false answer in five")

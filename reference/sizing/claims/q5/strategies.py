@@ -82,12 +82,14 @@ def exact(a: Q5Assumptions, stated: float) -> Outcome:
 @claim("q5.cache-semantic-15", question=5, stated=0.15, statement="A semantic cache answers 15 % more.")
 def semantic(a: Q5Assumptions, stated: float) -> Outcome:
     middle = (a.paraphrases_low + a.paraphrases_high) / 2
+    needed = stated / a.paraphrase_recall
+    asked = f"15 % need {needed:.0%} of the requests to be one" if needed <= 1 else "no share of them makes 15 %"
     return over_range(
         middle * a.paraphrase_recall, lambda share: share * a.paraphrase_recall >= stated,
         variable="share of requests that reword an earlier one", low=a.paraphrases_low, high=a.paraphrases_high,
         search=(0.0, 1.0),
-        reason=f"guards (negations, numbers, names) let {a.paraphrase_recall:.0%} of the paraphrases through, "
-        f"so 15 % need {stated / a.paraphrase_recall:.0%} of the requests to be one",
+        reason=f"guards that keep look-alikes apart (negations, numbers, who does what) let {a.paraphrase_recall:.1%} "
+        f"of the paraphrases through: {asked}",
     )  # fmt: skip
 
 
