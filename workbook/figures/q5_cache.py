@@ -69,7 +69,7 @@ def hits_against_false_hits(record: Mapping[str, Any]) -> Any:
             ax.text(*at, words, color=RULES[rule], fontsize=9)
         ax.set(xlim=(-1, 101), ylim=(0, 101), xlabel="look-alikes that get the answer to another question, %",
                ylabel="paraphrases found, %",
-               title="No cosine threshold keeps look-alikes out; reading the words does, and pays with hits")  # fmt: skip
+               title="No cosine threshold keeps look-alikes out; reading the words does, at a price")  # fmt: skip
         return close(figure)
 
 
