@@ -349,8 +349,8 @@ q5_routing.reliability(told, "Of those promised 80 %, are 80 % right?")
 # have another author than those that rules and threshold were tuned on, who had seen neither.
 
 # %%
-from reference.serving.semantic_cache.agreement import disagreement
 from reference.serving.savings import tuned_threshold
+from reference.serving.semantic_cache.agreement import disagreement
 from reference.serving.semantic_cache.evaluation import by_kind, curve, rate, score
 from reference.serving.semantic_cache.questions import adversarial, intents, paraphrases
 
