@@ -76,7 +76,7 @@ def test_false_answers_are_priced_in_until_the_cache_no_longer_pays() -> None:
     cheap = make_plan(BILL, plain(false_answer_cost=0.0), draws=0).step("caching")
     some = make_plan(BILL, plain(false_answer_cost=0.02), draws=0).step("caching")
     dear = make_plan(BILL, plain(false_answer_cost=5.0), draws=0).step("caching")
-    false = 250e6 * 0.15 * 0.01 * 0.02
+    false = 250e6 * PlanAssumptions().semantic_hit_rate.value * 0.01 * 0.02
     assert cheap.saving - some.saving == pytest.approx(false)
     assert dear.saving == 0
     assert dear.forgone < 0

@@ -93,7 +93,10 @@ class PlanAssumptions:
 
     # -- B caching
     exact_hit_rate: Assumed = assumed(0.20, 0.05, 0.25, f"{_SOURCE}; range assumed, share of all requests")
-    semantic_hit_rate: Assumed = assumed(0.15, 0.03, 0.15, f"{_SOURCE}; range assumed, share of all requests")
+    semantic_hit_rate: Assumed = assumed(
+        0.05, 0.00, 0.15, "assumed, near a replay of FAQ traffic (benchmark savings_replay); low: guards let hardly a "
+        f"wording of another author through (benchmark semantic_cache); high: {_SOURCE}",
+    )  # fmt: skip
     false_hit_rate: Assumed = assumed(0.01, 0.001, 0.03, "assumed: share of semantic hits that answer wrongly")
     false_answer_cost: Assumed = assumed(0.05, 0.01, 0.20, "assumed: dollars a false answer costs its owner")
     lookup_cost: Assumed = assumed(2e-6, 5e-7, 1e-5, "assumed: dollars to embed and look up one request")
