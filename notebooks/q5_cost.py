@@ -202,7 +202,8 @@ q5_sizing.breakeven(
 
 # %% [markdown]
 # "Five A10G do it for $5K" may well be true; whether the API costs $50K for the same texts depends on tokens per text that the answer
-# never states (section 2.1). The plan leaves the small model out where it cannot pay on the bill that routing has left.
+# never states (section 2.1). A small model on GPUs of one's own lives on the bill that routing has left, which is small: look at its row
+# in the table above.
 
 # %% [markdown]
 # ## 3. High-level architecture
@@ -381,13 +382,13 @@ table(
 )
 
 # %% [markdown]
-# Is it worth it? A hit saves a model call; a false one costs what a wrong answer costs. With one look-alike for every two repeats in
-# the traffic (an assumption; count yours), the expected cost of a request over the price of a wrong answer:
+# Is it worth it? A hit saves a model call; a false one costs what a wrong answer costs. With as many rewordings in the traffic as the
+# usual answer hopes to hit, and one look-alike for every two of them (an assumption; count yours), the expected cost of a request over the price of a wrong answer:
 
 # %%
 from reference.serving.semantic_cache.evaluation import Prices, Traffic, ruinous_wrong_answer
 
-traffic = Traffic(repeats=a.semantic_hit_rate.value, look_alikes=a.semantic_hit_rate.value / 2)
+traffic = Traffic(repeats=a.semantic_hit_rate.high, look_alikes=a.semantic_hit_rate.high / 2)
 gpt4 = model_price("gpt-4")
 call = (800 * gpt4.input + 400 * gpt4.output) / 1e6
 ruin = {
