@@ -204,7 +204,7 @@ def run(quick: bool = False) -> Result:
         {
             "jobs": f"20 ms each in 4 slots per worker, lease {LEASE_S:g} s, all submitted as fast as the client can",
             "kill": "kill -9 of the worker's process group; a new worker is started at once",
-            "streams": "stub engine: first token after 0.5 s, then one a second; client, service, engine on one machine",
+            "streams": "stub engine: first token after 0.5 s, then one a second; all on one machine",
             "webhooks": "two workers deliver; exponential back-off from 1 s with jitter",
         },
     )

@@ -45,6 +45,7 @@ def gateway(name: str, stub: StubEngine, redis_url: str, log: Path, guardrails: 
     limits."""
     from reference.serving import redis_store
     from reference.serving.gateway.keys import KeyStore
+    from reference.serving.gateway.settings import MOST_PER_MINUTE
     from reference.serving.models import default_model_dir
 
     port = free_port()

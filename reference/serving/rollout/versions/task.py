@@ -111,7 +111,7 @@ def _typo(text: str, rng: random.Random) -> str:
 
 
 def templates(intent: str, test: bool) -> tuple[str, ...]:
-    """The sentences of one intent, with {x} for a product and {n} for a number: those that train, or those that test."""
+    """The sentences of one intent, with {x} for a product and {n} for a number: for training or for tests."""
     return _TEMPLATES[intent][int(test)]
 
 
