@@ -109,7 +109,7 @@ q1_sizing.claims_table(ledger)
 # ### 2.3 Savings multiply
 #
 # Routing takes most of the requests away from the dear model. What a cache then saves, it saves on a small bill. So "caching saves
-# X" has no meaning without "after what". Here is the plan in the order of the usual answer; the bars behind are the 5th
+# X" has no meaning without "after what". Here is the plan in the order of the usual answer; the thin lines are the 5th
 # to 95th percentile of all assumptions drawn at once:
 
 # %%
@@ -201,7 +201,7 @@ q5_sizing.breakeven(
 )  # fmt: skip
 
 # %% [markdown]
-# "Five A10G do it for $5K" may well be true; whether the API costs $50K for the same texts depends on tokens per text that the answer
+# "Five A10G do it for 5,000 dollars" may well be true; whether the API costs ten times that for the same texts depends on tokens per text that the answer
 # never states (section 2.1). A small model on GPUs of one's own lives on the bill that routing has left, which is small: look at its row
 # in the table above.
 
@@ -238,10 +238,11 @@ q5_sizing.breakeven(
 from reference.rag.embedding.choice import default_query_embedder
 from reference.serving.engine import shared_engine
 from reference.serving.experiments.gateway_traffic import post
-from reference.serving.gateway import engine_settings, run_in_thread
+from reference.serving.gateway import engine_settings, logs, run_in_thread
 from reference.serving.gateway.keys import KeyStore
 from reference.serving.redis_store import connect, private_redis
 
+logs.configure("ERROR")  # one line per event otherwise
 engine = shared_engine()
 embedder = default_query_embedder()
 stack = ExitStack()
@@ -265,7 +266,7 @@ import sys
 
 export = folder / "usage.jsonl"
 subprocess.run([sys.executable, "-m", "reference.serving.gateway.usage", "--out", str(export), "--redis-url", redis_url],
-               check=True, env=os.environ)  # fmt: skip
+               check=True, capture_output=True, env=os.environ)  # fmt: skip
 page = folder / "bill.html"
 priced = subprocess.run([Path(sys.executable).with_name("workbook"), "bill", str(export), "--price-as",
                          f"{engine.model}=gpt-4", "--no-plan", "--html", str(page), "--json"],
@@ -292,7 +293,7 @@ table(
 #
 # ### 4.2 Routing: who is sure?
 #
-# A router must know before the answer whether the small model will get it right. Correctness was recorded once for 1,770
+# A router must know before the answer whether the small model will get it right. Correctness was recorded once for many
 # messages, for a strong model (SmolLM2 with an adapter trained for the task) and small ones (a linear head on sentence
 # vectors, trained on few or many labels). The task is one whose answers can be checked: which of eight teams a message belongs
 # to. Every sentence is held out once; intervals draw sentences, for questions made from one fail together.
@@ -480,8 +481,8 @@ table([(f"{share:.0%}", f"${saving:,.0f}") for share, saving in per_share],
 # %% [markdown]
 # ### 4.6 Embeddings of one's own
 #
-# What does this machine embed, and when would a rented GPU pay? The text is that of the routing questions, the encoder MiniLM (22
-# million parameters), as a service would run it.
+# What does this machine embed, and when would a rented GPU pay? The text is that of the routing questions, the encoder MiniLM,
+# as a service would run it.
 
 # %%
 from reference.rag.embedding.choice import default_index_embedder
@@ -516,7 +517,7 @@ q5_routing.tasks(tasks)
 
 # %% [markdown]
 # Read the order of magnitude under the bars. A rule that is right costs nothing and says why; a head on sentence vectors costs a
-# twentieth of the language model; only what neither can do is left for it. (The rules were written by the hand that wrote
+# small part of the language model; only what neither can do is left for it. (The rules were written by the hand that wrote
 # the sentences: they show what a rule costs, not how far yours reaches.)
 #
 # ### 4.8 All six on the same requests
