@@ -48,7 +48,7 @@ def test_all_six_strategies_together_answer_everything_with_less_of_the_strong_t
     before, after = replay(WORK, Switches(), parts), replay(WORK, Switches(*[True] * 6), parts)
     assert after.failed == 0
     assert after.false_hits == 0
-    assert after.exact_hits > 0
+    assert after.exact_hits + after.similar_hits > 0  # a wording that a similar one served is served so again
     strong = [sum(row["input_tokens"] for row in one.usage if row["tier"] == "strong") for one in (before, after)]
     assert strong[1] < 0.5 * strong[0]
     assert {one.text for one in after.answers if one.tier == "small"} <= set(INTENTS)
