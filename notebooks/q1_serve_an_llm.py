@@ -429,7 +429,7 @@ from reference.serving.gateway import engine_settings, logs, run_in_thread
 
 logs.configure("ERROR")  # one JSON line per request otherwise; never a user's text
 settings_of_gateway = engine_settings(
-    engine, default_rpm=100_000, default_tpm=100_000_000, key_prefix=f"q1-{provenance.now()}".replace("+", "-")
+    engine, default_rpm=100_000, default_tpm=60_000_000, key_prefix=f"q1-{provenance.now()}".replace("+", "-")
 )
 stack = ExitStack()
 gateway = stack.enter_context(run_in_thread(settings_of_gateway))
