@@ -391,7 +391,8 @@ from reference.serving.semantic_cache.evaluation import Prices, Traffic, ruinous
 
 traffic = Traffic(repeats=a.semantic_hit_rate.high, look_alikes=a.semantic_hit_rate.high / 2)
 gpt4 = model_price("gpt-4")
-call = (800 * gpt4.input + 400 * gpt4.output) / 1e6
+asked_for = bill.row("GPT-4")
+call = (asked_for.input_each * gpt4.input + asked_for.output_each * gpt4.output) / 1e6
 ruin = {
     name: ruinous_wrong_answer(curve(some, [threshold])[0], traffic, Prices(call, a.lookup_cost.value, 0.0))
     for name, some in (("with guards", guarded), ("threshold alone", plain))
@@ -497,7 +498,7 @@ for _ in range(3):
     rates.append(len(some) / (time.perf_counter() - begun))
 record("embeddings_per_s", float(np.median(rates)), unit="text/s",
        evidence=measured_here(f"{worker.name}, {len(some)} short messages", 3, f"{min(rates):.0f} to {max(rates):.0f}"))  # fmt: skip
-month = 500e6
+month = bill.row("embeddings").requests
 print(f"here: {np.median(rates):,.0f} short messages a second ({min(rates):,.0f} to {max(rates):,.0f}, three runs)")
 print(f"the bill's {month:,.0f} embeddings a month are {month / (30 * 86400):,.0f} a second on the mean")
 
