@@ -1,0 +1,1 @@
+"""Fleets of engines, simulated: continuous batching, routing, scaling, failures, retries, regions, whole days."""
