@@ -135,7 +135,7 @@ class CalibrationRecord(_Strict):
 
     @property
     def evidence(self) -> Measured:
-        n = sum(p.requests for p in self.points) + sum(s.ms.n for s in (*self.steps, *self.prefills))
+        n = sum(p.requests for p in self.points) + sum(s.ms.n for s in self.steps) + sum(p.ms.n for p in self.prefills)
         return Measured(self.machine, self.versions, self.command, max(1, n), self.spread, self.date)
 
     def save(self, folder: str | Path = FOLDER) -> Path:
