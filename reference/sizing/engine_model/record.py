@@ -29,17 +29,21 @@ class _Strict(BaseModel):
 
 
 class Spread(_Strict):
-    """Milliseconds: median, quartiles and number of the samples."""
+    """Milliseconds: median and number of the samples, with their quartiles and 90th percentile where they were kept."""
 
     median: float = Field(gt=0)
-    p25: float = Field(gt=0)
-    p75: float = Field(gt=0)
+    p25: float | None = Field(default=None, gt=0)
+    p75: float | None = Field(default=None, gt=0)
+    p90: float | None = Field(default=None, gt=0)
     n: PositiveInt
 
     @model_validator(mode="after")
     def _ordered(self) -> Spread:
-        if not self.p25 <= self.median <= self.p75:
-            raise ValueError(f"p25 <= median <= p75 must hold, got {self.p25}, {self.median}, {self.p75}")
+        kept = [value for value in (self.p25, self.median, self.p75, self.p90) if value is not None]
+        if kept != sorted(kept):
+            raise ValueError(
+                f"p25 <= median <= p75 <= p90 must hold, got {self.p25}, {self.median}, {self.p75}, {self.p90}"
+            )
         return self
 
 
@@ -63,7 +67,9 @@ class LoadPoint(_Strict):
     """A run at one load: `concurrency` users in a closed loop, or `rate` requests/s in an open one; never both.
 
     output_spread: answers are drawn uniformly from n_out x (1 +- spread). arrivals: seconds of each request of an open
-    loop where they are known, warm-up included. Percentiles over the `requests` that were measured.
+    loop where they are known, warm-up included. Percentiles over the `requests` that were measured, interpolated or the
+    next higher sample (`percentile`). The window of the rates runs from the first measured request to the last measured
+    end, or to the first cool-down arrival of an open loop.
     """
 
     concurrency: PositiveInt | None = None
@@ -82,8 +88,9 @@ class LoadPoint(_Strict):
     ttft_p99_ms: float = Field(gt=0)
     tpot_p50_ms: float = Field(gt=0)
     tpot_p99_ms: float = Field(gt=0)
-    ttft_p90_ms: float | None = None
-    tpot_p90_ms: float | None = None
+    ttft_p90_ms: float | None = Field(default=None, gt=0)
+    tpot_p90_ms: float | None = Field(default=None, gt=0)
+    percentile: Literal["linear", "higher"] = "linear"
     arrivals: list[float] | None = None
     seed: int | None = None
     void: str | None = None
@@ -146,6 +153,7 @@ class CalibrationRecord(_Strict):
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(self.model_dump_json(indent=1, exclude_none=True) + "\n")
+            os.chmod(temporary, 0o644)  # a temporary file is its owner's alone; a record is for everybody
             os.replace(temporary, target)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
