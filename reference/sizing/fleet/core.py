@@ -57,10 +57,12 @@ def blocks_used(rep: Any) -> int:
 
 
 @compiled
-def note(rep: Any, now: float) -> None:
-    """Bring the integral of requests in flight up to `now`; to be called before `load` changes."""
-    rep.area += rep.load * (now - rep.changed)
+def change_load(state: State, r: int, now: float, more: int) -> None:
+    """`more` requests in flight from `now` on; keeps their integral over time."""
+    rep = state.replica[r]
+    rep.area += state.load[r] * (now - rep.changed)
     rep.changed = now
+    state.load[r] += more
 
 
 @compiled
@@ -134,17 +136,14 @@ def make_room(engine: Engine, rep: Any) -> None:
 def leave_batch(engine: Engine, state: State, r: int, i: int) -> int:
     """Take decoding sequence `i` out of the batch and free its KV; its context, in tokens, is returned."""
     rep = state.replica[r]
-    request = state.tries[state.run_try[r, i]].request
-    tokens = state.n_in[request] + state.n_out[request] - 1 - (state.run_end[r, i] - rep.steps)
+    place, last = state.batch[r, i], state.batch[r, rep.decoding - 1]
+    job = state.request[state.tries[place.attempt].request]
+    tokens = job.n_in + job.n_out - 1 - (place.end - rep.steps)
     state.residue[r, (tokens - rep.steps) % engine.block] -= 1
     rep.context -= tokens
-    drop_kv(engine, state, r, tokens, state.run_shared[r, i])
-    last = rep.decoding - 1
-    state.run_end[r, i] = state.run_end[r, last]
-    state.run_try[r, i] = state.run_try[r, last]
-    state.run_admitted[r, i] = state.run_admitted[r, last]
-    state.run_shared[r, i] = state.run_shared[r, last]
-    rep.decoding = last
+    drop_kv(engine, state, r, tokens, place.shared)
+    place.end, place.attempt, place.admitted, place.shared = last.end, last.attempt, last.admitted, last.shared
+    rep.decoding -= 1
     return tokens
 
 
@@ -159,11 +158,11 @@ def preempt_latest(engine: Engine, state: State, r: int) -> None:
     else:
         latest = 0
         for i in range(1, rep.decoding):
-            if state.run_admitted[r, i] > state.run_admitted[r, latest]:
+            if state.batch[r, i].admitted > state.batch[r, latest].admitted:
                 latest = i
-        t = state.run_try[r, latest]
+        t = state.batch[r, latest].attempt
         tokens = leave_batch(engine, state, r, latest)
-        state.tries[t].made = tokens - state.n_in[state.tries[t].request] + 1
+        state.tries[t].made = tokens - state.request[state.tries[t].request].n_in + 1
     rep.preempted += 1
     rep.waiting += 1
     state.tries[t].state = WAITING
@@ -183,15 +182,14 @@ def cached_tokens(engine: Engine, state: State, r: int, t: int) -> tuple[int, in
     if not engine.caching:
         return 0, 0
     rep, block = state.replica[r], engine.block
-    request = state.tries[t].request
-    common = min(state.shared[request] // block, rep.shared)
+    job = state.request[state.tries[t].request]
+    common = min(job.shared // block, rep.shared)
     found = common * block
-    s = state.session_of[request]
-    if s != NONE and state.history[request] > 0 and common == state.shared[request] // block:
-        last = state.session[s]
+    if job.session != NONE and job.history > 0 and common == job.shared // block:
+        last = state.session[job.session]
         here = last.replica == r and last.epoch == rep.epoch
         if here and rep.allocated - last.allocated < engine.pool - blocks_used(rep):
-            kept = min(state.shared[request] + state.history[request], last.tokens, state.n_in[request] - 1)
+            kept = min(job.shared + job.history, last.tokens, job.n_in - 1)
             found = max(found, kept // block * block)
     return found, common
 
@@ -205,7 +203,7 @@ def admit(engine: Engine, state: State, r: int, fresh: int, rest: int) -> tuple[
     rep, block = state.replica[r], engine.block
     t = rep.head
     record = state.tries[t]
-    total = state.n_in[record.request] + record.made
+    total = state.request[record.request].n_in + record.made
     found, common = cached_tokens(engine, state, r, t)
     own = (total + block - 1) // block - common
     wanted = own + fresh + rep.used + (rep.shared if rep.sharing > 0 or common > 0 else 0)
@@ -223,12 +221,12 @@ def admit(engine: Engine, state: State, r: int, fresh: int, rest: int) -> tuple[
     make_room(engine, rep)
     rep.admitted += 1
     if record.made == 0:
-        state.hits[record.request] = found
+        state.request[record.request].hits = found
     chunk = min(rest, total - found)
     if found + chunk == total:
-        i = rep.finishing
-        state.fin_try[r, i], state.fin_admitted[r, i], state.fin_shared[r, i] = t, rep.admitted, common
-        rep.finishing = i + 1
+        place = state.read[r, rep.finishing]
+        place.attempt, place.admitted, place.shared = t, rep.admitted, common
+        rep.finishing += 1
     else:
         rep.part, rep.part_done, rep.part_total = t, found + chunk, total
         rep.part_shared, rep.part_admitted = common, rep.admitted
@@ -249,8 +247,7 @@ def drop_given_up(engine: Engine, state: State, r: int, now: float) -> None:
         drop_kv(engine, state, r, rep.part_total, rep.part_shared)
         free_try(state, rep.part)
         rep.part = NONE
-        note(rep, now)
-        rep.load -= 1
+        change_load(state, r, now, -1)
 
 
 @compiled
@@ -273,8 +270,8 @@ def start_step(engine: Engine, state: State, r: int, now: float) -> None:
         rep.part_done += read
         rest -= read
         if rep.part_done == rep.part_total:
-            state.fin_try[r, 0], state.fin_admitted[r, 0] = rep.part, rep.part_admitted
-            state.fin_shared[r, 0] = rep.part_shared
+            place = state.read[r, 0]
+            place.attempt, place.admitted, place.shared = rep.part, rep.part_admitted, rep.part_shared
             rep.finishing, rep.part = 1, NONE
     # As in vLLM, nobody is admitted in a step that pre-empted.
     while not held_back and rest > 0 and rep.waiting > 0 and rep.part == NONE and n + rep.finishing < engine.seqs:

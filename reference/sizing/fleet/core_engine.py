@@ -20,10 +20,10 @@ def _made(sources: str) -> Callable[[Engine, State, Any, int], bool]:
         """
         _ = sources  # part of the key of the cache on disk
         rep = state.replica[0]
-        n = state.arrived.size
+        n = state.request.size
         closed = sent[1] < n
         for _event in range(events):
-            due = state.arrived[sent[0]] if sent[0] < sent[1] else math.inf
+            due = state.request[sent[0]].arrived if sent[0] < sent[1] else math.inf
             # At the same instant the step ends first: who comes then has missed the step that starts.
             if rep.ends <= due:
                 if math.isinf(rep.ends):
@@ -31,12 +31,12 @@ def _made(sources: str) -> Callable[[Engine, State, Any, int], bool]:
                 now = rep.ends
                 for _whole in range(end_step(engine, state, 0, now)):
                     if closed and sent[1] < n:
-                        state.arrived[sent[1]] = now
+                        state.request[sent[1]].arrived = now
                         sent[1] += 1
             else:
                 if state.free[0] == NONE and state.free[1] == state.tries.size:
                     return False
-                state.attempts[sent[0]] = 1
+                state.request[sent[0]].attempts = 1
                 arrive(engine, state, 0, new_try(state, sent[0], 1, 0, due), due)
                 sent[0] += 1
         return False

@@ -71,12 +71,19 @@ REPLICA = np.dtype(
         ("head", np.int64),
         ("tail", np.int64),
         ("waiting", np.int64),
-        ("load", np.int64),  # waiting and running
         ("epoch", np.int64),  # starts so far: what was cached before is gone
         ("most_running", np.int64),
         ("most_used", np.int64),
         ("most_tokens", np.int64),
         ("tokens_out", np.int64),
+        # of a fleet
+        ("status", np.int64),
+        ("region", np.int64),
+        ("zone", np.int64),
+        ("place", np.int64),  # among the ready ones of its region
+        ("ready_at", np.float64),
+        ("paid_from", np.float64),
+        ("drained_from", np.float64),
     ]
 )
 
@@ -94,8 +101,26 @@ TRY = np.dtype(
     ]
 )
 
+# One place in a batch.
+PLACE = np.dtype(
+    [
+        ("end", np.int64),  # step at which it gets its last token
+        ("admitted", np.int64),  # in which order: the latest is pre-empted first
+        ("attempt", np.int32),
+        ("shared", np.int32),  # blocks of the common prefix that it uses
+    ]
+)
+
 # Where a session's last turn left its KV.
 SESSION = np.dtype([("allocated", np.int64), ("replica", np.int32), ("epoch", np.int32), ("tokens", np.int32)])
+
+
+def request_dtype(real: Any) -> Any:
+    """What was asked and what came of it. One record lies in a line or two of the processor's cache."""
+    whole = [(name, np.int32) for name in ("n_in", "n_out", "session", "shared", "history", "hits")]
+    times = [(name, real) for name in ("ttft", "tpot", "e2e")]
+    small = [("region", np.int16), ("served_by", np.int16), ("attempts", np.int8), ("outcome", np.int8)]
+    return np.dtype([("arrived", np.float64), *whole, *times, *small])
 
 
 class Engine(NamedTuple):
@@ -117,32 +142,17 @@ class Engine(NamedTuple):
 
 
 class State(NamedTuple):
-    """All arrays of a run. First axis: replica, try, session or request; second: place in the batch, or residue."""
+    """All arrays of a run; of records but for the last. Few, for a call hands over every array by its parts."""
 
+    request: Any
     replica: Any
-    run_end: Any  # step at which a decoding sequence gets its last token
-    run_try: Any
-    run_admitted: Any  # order of admission: the latest is pre-empted first
-    run_shared: Any  # blocks that it shares
-    fin_try: Any
-    fin_admitted: Any
-    fin_shared: Any
-    residue: Any  # decoding sequences by (context - steps) mod block: who needs a block when
+    batch: Any  # (replica, place): the decoding sequences
+    read: Any  # (replica, place): sequences whose prompt ends in the step in flight
     tries: Any
-    free: Any  # (first free record, records ever used)
-    session_of: Any
     session: Any
-    arrived: Any
-    n_in: Any
-    n_out: Any
-    shared: Any
-    history: Any
-    attempts: Any
-    ttft: Any
-    tpot: Any
-    e2e: Any
-    hits: Any
-    outcome: Any
+    load: Any  # (replica): requests waiting and running; apart, for routing looks through all of them
+    residue: Any  # (replica, residue): decoding sequences by (context - steps) mod block: who needs a block when
+    free: Any  # (first free record of a try, records ever used)
     noise: Any
 
 
@@ -170,22 +180,25 @@ def new_state(workload: Any, engine: EngineModel, replicas: int, tries: int, see
         sessions = names.size
     session = np.zeros(max(sessions, 1), SESSION)
     session["replica"] = NONE
-    batch = (replicas, seqs)
+    request = np.zeros(n, request_dtype(real))
+    for name in ("arrived", "n_in", "n_out", "shared", "history", "region"):
+        request[name] = getattr(workload, name)
+    request["session"] = session_of
+    for name, value in (("ttft", np.nan), ("tpot", np.nan), ("e2e", np.nan), ("outcome", NONE), ("served_by", NONE)):
+        request[name] = value
+    batch = np.zeros((replicas, seqs), PLACE)
     return State(
+        request=request.view(np.recarray),
         replica=replica.view(np.recarray),
-        run_end=np.zeros(batch, np.int64), run_try=np.zeros(batch, np.int32),
-        run_admitted=np.zeros(batch, np.int64), run_shared=np.zeros(batch, np.int32),
-        fin_try=np.zeros(batch, np.int32), fin_admitted=np.zeros(batch, np.int64),
-        fin_shared=np.zeros(batch, np.int32),
+        batch=batch.view(np.recarray),
+        read=batch.copy().view(np.recarray),
+        tries=np.zeros(tries, TRY).view(np.recarray),
+        session=session.view(np.recarray),
+        load=np.zeros(replicas, np.int64),
         residue=np.zeros((replicas, engine.limits.block_tokens), np.int32),
-        tries=np.zeros(tries, TRY).view(np.recarray), free=np.array([NONE, 0]),
-        session_of=session_of, session=session.view(np.recarray),
-        arrived=workload.arrived, n_in=workload.n_in, n_out=workload.n_out, shared=workload.shared,
-        history=workload.history, attempts=np.zeros(n, np.int8),
-        ttft=np.full(n, np.nan, real), tpot=np.full(n, np.nan, real), e2e=np.full(n, np.nan, real),
-        hits=np.zeros(n, np.int32), outcome=np.full(n, NONE, np.int8),
+        free=np.array([NONE, 0]),
         noise=np.random.default_rng([seed, 1]),
-    )  # fmt: skip
+    )
 
 
 def more_tries(state: State) -> State:

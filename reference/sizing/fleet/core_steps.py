@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
-from .core import blocks_for, blocks_used, cut_leap, drop_kv, free_try, leave_batch, make_room, note, start_step
-from .core_state import GIVEN_UP, NONE, RUNNING, WAITING, Engine, State, compiled
+from .core import blocks_for, blocks_used, change_load, cut_leap, drop_kv, free_try, leave_batch, make_room, start_step
+from .core_state import GIVEN_UP, NONE, WAITING, Engine, State, compiled
 
 
 @compiled
 def arrive(engine: Engine, state: State, r: int, t: int, now: float) -> None:
     """Try `t` joins the line of replica `r`. An idle replica starts at once, a busy one sees it at its next step."""
     rep = state.replica[r]
-    note(rep, now)
-    rep.load += 1
+    change_load(state, r, now, 1)
     rep.waiting += 1
     if rep.tail == NONE:
         rep.head = t
@@ -31,7 +29,8 @@ def arrive(engine: Engine, state: State, r: int, t: int, now: float) -> None:
 def current(state: State, t: int) -> bool:
     """Whether the client still waits for this try."""
     record = state.tries[t]
-    return state.attempts[record.request] == record.number and state.outcome[record.request] == NONE
+    job = state.request[record.request]
+    return job.attempts == record.number and job.outcome == NONE
 
 
 @compiled
@@ -39,36 +38,37 @@ def first_token(engine: Engine, state: State, t: int, now: float) -> None:
     record = state.tries[t]
     record.first = now
     if current(state, t):
-        state.ttft[record.request] = now - state.arrived[record.request] + engine.overhead_s
+        job = state.request[record.request]
+        job.ttft = now - job.arrived + engine.overhead_s
 
 
 @compiled
-def last_token(engine: Engine, state: State, r: int, t: int, now: float) -> None:
-    """The answer is whole: times go to the results, the session remembers where its KV is."""
+def last_token(engine: Engine, state: State, r: int, t: int, now: float) -> int:
+    """The answer is whole: times go to the results, the session remembers where its KV is. 1 if a client got it."""
     rep = state.replica[r]
     record = state.tries[t]
-    request = record.request
-    rep.tokens_out += state.n_out[request]
-    s = state.session_of[request]
-    if s != NONE:
-        last = state.session[s]
+    job = state.request[record.request]
+    rep.tokens_out += job.n_out
+    if job.session != NONE:
+        last = state.session[job.session]
         last.allocated, last.replica, last.epoch = rep.allocated, r, rep.epoch
-        last.tokens = state.n_in[request] + state.n_out[request] - 1
-    if current(state, t):
-        state.outcome[request] = 0
-        state.e2e[request] = now - state.arrived[request] + engine.overhead_s
-        if state.n_out[request] > 1:
-            state.tpot[request] = (now - record.first) / (state.n_out[request] - 1)
-    note(rep, now)
-    rep.load -= 1
+        last.tokens = job.n_in + job.n_out - 1
+    wanted = current(state, t)
+    if wanted:
+        job.outcome = 0
+        job.e2e = now - job.arrived + engine.overhead_s
+        if job.n_out > 1:
+            job.tpot = (now - record.first) / (job.n_out - 1)
+    change_load(state, r, now, -1)
     free_try(state, t)
+    return 1 if wanted else 0
 
 
 @compiled
 def keep_common_prefix(engine: Engine, state: State, r: int, request: int, hit: int) -> int:
     """After a prompt was read: its common prefix is cached from now on. Returns the blocks that the sequence shares."""
     rep = state.replica[r]
-    blocks = state.shared[request] // engine.block
+    blocks = state.request[request].shared // engine.block
     # Whoever read it beside another that was first keeps its own copy, as two prompts in one step do.
     if not engine.caching or hit != rep.shared or blocks <= hit:
         return hit
@@ -81,32 +81,29 @@ def keep_common_prefix(engine: Engine, state: State, r: int, request: int, hit: 
 
 @compiled
 def end_prompts(engine: Engine, state: State, r: int, now: float) -> int:
-    """Sequences whose prompt was read in the step that ends now: first tokens. Returns how many answers are whole."""
+    """Sequences whose prompt was read in the step that ends now: first tokens. Returns the whole answers."""
     rep = state.replica[r]
     whole = 0
     for i in range(rep.finishing):
-        t, shared = state.fin_try[r, i], state.fin_shared[r, i]
+        t, shared, admitted = state.read[r, i].attempt, state.read[r, i].shared, state.read[r, i].admitted
         record = state.tries[t]
-        request = record.request
-        tokens = state.n_in[request] + record.made
+        job = state.request[record.request]
+        tokens = job.n_in + record.made
         if record.state == GIVEN_UP:
             drop_kv(engine, state, r, tokens, shared)
-            note(rep, now)
-            rep.load -= 1
+            change_load(state, r, now, -1)
             free_try(state, t)
             continue
-        shared = keep_common_prefix(engine, state, r, request, shared)
+        shared = keep_common_prefix(engine, state, r, record.request, shared)
         if record.made == 0:
             first_token(engine, state, t, now)
-        left = state.n_out[request] - record.made - 1
+        left = job.n_out - record.made - 1
         if left == 0:
             drop_kv(engine, state, r, tokens, shared)
-            last_token(engine, state, r, t, now)
-            whole += 1
+            whole += last_token(engine, state, r, t, now)
             continue
-        n = rep.decoding
-        state.run_end[r, n], state.run_try[r, n] = rep.steps + left, t
-        state.run_admitted[r, n], state.run_shared[r, n] = state.fin_admitted[r, i], shared
+        n, place = rep.decoding, state.batch[r, rep.decoding]
+        place.end, place.attempt, place.admitted, place.shared = rep.steps + left, t, admitted, shared
         state.residue[r, (tokens - rep.steps) % engine.block] += 1
         rep.context += tokens
         rep.first_end = rep.steps + left if n == 0 else min(rep.first_end, rep.steps + left)
@@ -117,7 +114,7 @@ def end_prompts(engine: Engine, state: State, r: int, now: float) -> int:
 
 @compiled
 def end_step(engine: Engine, state: State, r: int, now: float) -> int:
-    """The step or leap of replica `r` ends now; the next one starts. Returns how many answers became whole."""
+    """The step or leap of replica `r` ends now; the next one starts. Returns how many clients got a whole answer."""
     rep = state.replica[r]
     blocks = blocks_for(engine, state, r, rep.leap)
     rep.used += blocks
@@ -131,13 +128,12 @@ def end_step(engine: Engine, state: State, r: int, now: float) -> int:
     if rep.decoding > 0 and rep.first_end <= rep.steps:
         i, first = 0, rep.steps + (1 << 40)
         while i < rep.decoding:
-            if state.run_end[r, i] == rep.steps:
-                t = state.run_try[r, i]
+            if state.batch[r, i].end == rep.steps:
+                t = state.batch[r, i].attempt
                 leave_batch(engine, state, r, i)
-                last_token(engine, state, r, t, now)
-                whole += 1
+                whole += last_token(engine, state, r, t, now)
             else:
-                first = min(first, state.run_end[r, i])
+                first = min(first, state.batch[r, i].end)
                 i += 1
         rep.first_end = first
     whole += end_prompts(engine, state, r, now)
@@ -152,8 +148,7 @@ def give_up(engine: Engine, state: State, t: int, now: float) -> int:
     r = record.replica
     rep = state.replica[r]
     if record.state == WAITING:
-        note(rep, now)
-        rep.load -= 1
+        change_load(state, r, now, -1)
         rep.waiting -= 1
         if rep.decoding < engine.seqs and rep.waiting > 0:
             cut_leap(state, r, now)
@@ -162,18 +157,13 @@ def give_up(engine: Engine, state: State, t: int, now: float) -> int:
 
 
 @compiled
-def is_running(record: Any) -> bool:
-    return record.state == RUNNING
-
-
-@compiled
 def reset_replica(state: State, r: int, now: float) -> None:
     """Nothing runs, waits or is cached any more; the caller has taken the tries away."""
     rep = state.replica[r]
-    note(rep, now)
+    change_load(state, r, now, -state.load[r])
     if rep.leap > 0:
         rep.busy += max(now - rep.begun, 0.0)
-    rep.ends, rep.leap, rep.load, rep.waiting = math.inf, 0, 0, 0
+    rep.ends, rep.leap, rep.waiting = math.inf, 0, 0
     rep.decoding, rep.finishing, rep.part, rep.head, rep.tail = 0, 0, NONE, NONE, NONE
     rep.context, rep.used, rep.shared, rep.sharing = 0, 0, 0, 0
     state.residue[r, :] = 0

@@ -116,10 +116,10 @@ def _run(workload: Workload, engine: EngineModel, released: int, seed: int, leap
     while not one_replica(numbers, state, sent, SLICE):
         if state.free[0] == core_state.NONE and state.free[1] == state.tries.size:
             state = core_state.more_tries(state)
-    rep = state.replica[0]
+    rep, seen = state.replica[0], state.request
     ended = float(rep.changed)
     return EngineRun(
-        sent_s=state.arrived, ttft_s=state.ttft, tpot_s=state.tpot, e2e_s=state.e2e, hit_tokens=state.hits,
+        sent_s=seen.arrived, ttft_s=seen.ttft, tpot_s=seen.tpot, e2e_s=seen.e2e, hit_tokens=seen.hits,
         n_in=workload.n_in, n_out=workload.n_out, steps=int(rep.steps), preemptions=int(rep.preempted),
         busy_s=float(rep.busy), ended_s=ended, mean_in_flight=float(rep.area) / ended if ended else 0.0,
         most_running=int(rep.most_running), most_kv_tokens=int(rep.most_used) * engine.limits.block_tokens,

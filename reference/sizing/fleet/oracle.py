@@ -1,0 +1,76 @@
+"""Cases of known answer: a fleet made into a queue that theory solves, and how far the simulator lies from it."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.sizing.engine_model.model import EngineLimits, EngineModel, StepTime
+from reference.sizing.evidence import Derived
+from reference.sizing.queueing import erlang_c
+
+from .design import FleetDesign
+from .simulate import simulate
+from .workload import Workload
+
+PARTS = 10
+T_95 = 2.262  # Student's t for 95 % and PARTS - 1 degrees of freedom
+
+
+def queue_engine(servers: int, step_s: float = 1e-5) -> EngineModel:
+    """An engine that is a queue of `servers` equal servers: a step costs the same whatever is in it.
+
+    An answer of k tokens then takes k steps. What is left of continuous batching is the grid: service starts at a step
+    boundary, half a step late on average, so a step must be a tiny part of the service time.
+    """
+    limits = EngineLimits(servers, max(servers, 4096), 1 << 40, 1 << 30, prefix_caching=False)
+    return EngineModel(f"{servers} servers", StepTime((1.0,), (step_s,)), limits, Derived("oracle.queue_engine"))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A figure of the simulator beside the exact one. error: relative. half_width: 95 % interval of the run's own
+    mean, relative to the exact value."""
+
+    name: str
+    simulated: float
+    exact: float
+    half_width: float
+
+    @property
+    def error(self) -> float:
+        return self.simulated / self.exact - 1
+
+
+def mean_in_parts(name: str, values: np.ndarray, exact: float) -> Checked:
+    """Mean with its interval from the means of PARTS parts in a row (batch means)."""
+    means = np.array([part.mean() for part in np.array_split(np.asarray(values, float), PARTS)])
+    return Checked(name, float(means.mean()), exact, T_95 * float(means.std(ddof=1)) / math.sqrt(PARTS) / exact)
+
+
+def percentile_in_parts(name: str, values: np.ndarray, percent: float, exact: float) -> Checked:
+    """Percentile of all values, with an interval from those of PARTS parts."""
+    parts = np.array([np.percentile(part, percent) for part in np.array_split(np.asarray(values, float), PARTS)])
+    half = T_95 * float(parts.std(ddof=1)) / math.sqrt(PARTS) / exact
+    return Checked(name, float(np.percentile(values, percent)), exact, half)
+
+
+@functools.cache
+def validation_point(servers: int = 4, utilisation: float = 0.8, requests: int = 400_000) -> str:
+    """Run the fleet's own event loop as M/M/c and say how far its mean wait lies from Erlang C. Once per process."""
+    mean_tokens, step_s = 100_000, 1e-5
+    random = np.random.default_rng(5)
+    rate = utilisation * servers / (mean_tokens * step_s)
+    tokens = random.geometric(1 / mean_tokens, requests)
+    workload = Workload.of(np.cumsum(random.exponential(1 / rate, requests)), 1, tokens)
+    run = simulate(workload, FleetDesign.one(queue_engine(servers, step_s)))
+    wait = (run.e2e_s - tokens * step_s)[requests // 20 :]
+    exact = erlang_c(utilisation * servers, servers) / (servers / (mean_tokens * step_s) - rate)
+    found = mean_in_parts("mean wait", wait, exact)
+    return (
+        f"one replica of {servers} places with steps of equal cost, utilisation {utilisation:g}: mean wait "
+        f"{found.error:+.1%} from Erlang C, the run itself knows it to {found.half_width:.1%} (n={requests:,})"
+    )
