@@ -20,7 +20,7 @@ def _each(a: Q1Assumptions) -> float:
     return magnitude(a.stated_rate, "request/s/replica")
 
 
-def _cold_start(a: Q1Assumptions) -> Quantity:
+def cold_start(a: Q1Assumptions) -> Quantity:
     return cold_start_time(
         provision=a.provision, image_pull=a.image_pull, weights=weights_bytes(a.shape, "bf16"),
         load_bandwidth=a.load_bandwidth, warm_up=a.warm_up,
@@ -71,7 +71,7 @@ def maximum(a: Q1Assumptions, stated: Quantity) -> Outcome:
 def warm_pool(a: Q1Assumptions, stated: Quantity) -> Outcome:
     busy = magnitude(a.busy, "request/s")
     needed = math.ceil(busy * (a.burst - 1) / _each(a))
-    cold = _cold_start(a)
+    cold = cold_start(a)
     return over_range(
         Q(needed, "replica"),
         lambda burst: busy * (burst - 1) <= a.warm_pool * _each(a),
@@ -94,13 +94,13 @@ def warm_pool(a: Q1Assumptions, stated: Quantity) -> Outcome:
 def autoscaler_reacts(a: Q1Assumptions, stated: Quantity) -> Outcome:
     busy = magnitude(a.busy, "request/s")
     running = busy / a.utilisation_ceiling + a.warm_pool * _each(a)
-    backlog = max(0.0, busy * a.burst - running) * magnitude(_cold_start(a), "s")
+    backlog = max(0.0, busy * a.burst - running) * magnitude(cold_start(a), "s")
     wait = Q(backlog / running, "s")
     return not_above(
         a.ttft_target,
         wait,
         f"from {a.utilisation_ceiling:.0%} busy plus the warm pool, a burst of {a.burst:g}x outruns the fleet for the "
-        f"{show(_cold_start(a))} of a cold start, and the queue at its end is {show(wait)} long: shed or pre-scale",
+        f"{show(cold_start(a))} of a cold start, and the queue at its end is {show(wait)} long: shed or pre-scale",
     )
 
 

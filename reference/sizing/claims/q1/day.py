@@ -1,0 +1,137 @@
+"""Question 1 as a day to simulate: ten million messages, the corrected fleet, and what can happen to it.
+
+The engine is the corrected design's cheapest large deployment. Lengths are those of the assumptions: prompts hold the
+shared system prompt, the conversation so far (as much as a window of history lets in) and new text; the window is
+chosen so that the mean prompt is the assumed one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import math
+
+from reference.sizing.cost import HOURS_PER_MONTH
+from reference.sizing.engine_model.model import EngineModel
+from reference.sizing.fleet import published
+from reference.sizing.fleet.day import DayProfile, day_workload
+from reference.sizing.fleet.design import Admission, Autoscaling, FleetDesign, Outage, Region, Retry, Routing
+from reference.sizing.fleet.lengths import Lengths
+from reference.sizing.fleet.sessions import Sessions
+from reference.sizing.fleet.workload import Workload
+from reference.sizing.units import magnitude
+
+from .assumptions import Q1Assumptions
+from .design import Option, corrected_design_q1
+from .scaling import cold_start
+
+SPREAD = 0.3  # assumed headroom over the replicas that the sizing asks for, as the scaler's upper bound
+
+
+@functools.lru_cache(maxsize=8)
+def large_option(a: Q1Assumptions) -> Option:
+    """The cheapest 70B deployment that meets both targets. Raises ValueError if none does."""
+    best = corrected_design_q1(a).best_large
+    if best is None:
+        raise ValueError(
+            "no deployment of the large model meets both targets: relax ttft_target or tpot_target"
+        )
+    return best
+
+
+def day_engine(a: Q1Assumptions | None = None) -> EngineModel:
+    """Engine model of one replica of the corrected design, from measurements of the same GPU where there are any."""
+    from reference.sizing.engine_model.derived import engine_for
+
+    a = a or Q1Assumptions()
+    return engine_for(large_option(a).deployment, context=a.max_context)
+
+
+def conversations(a: Q1Assumptions) -> Sessions:
+    """Conversations of the assumed number of turns, with the window of history that gives the assumed mean prompt."""
+    turns = magnitude(a.messages_per_user, "message/user/day") / a.sessions_per_user
+    each = _text(a).mean + _answers(a).mean
+    room = magnitude(a.prompt, "token/request") - magnitude(a.shared_prefix, "token/request") - _text(a).mean
+
+    def mean_history(window: float) -> float:
+        # A message is turn k with odds (1 - 1/turns)^(k - 1) / turns in a geometric conversation of that mean.
+        stay = 1 - 1 / turns
+        return sum(min(window, k * each) * stay**k / turns for k in range(400))
+
+    low, high = 0.0, float(magnitude(a.max_context, "token/request"))
+    for _ in range(60):
+        window = (low + high) / 2
+        low, high = (window, high) if mean_history(window) < room else (low, window)
+    return Sessions(turns_mean=turns, window=round(high))
+
+
+def _text(a: Q1Assumptions) -> Lengths:
+    """New text of a message: mean of the first prompts of a published conversation log, lognormal."""
+    return Lengths.lognormal_from(mean=published.BURSTGPT_FIRST_PROMPT_MEAN.value, median=90)
+
+
+def _answers(a: Q1Assumptions) -> Lengths:
+    return Lengths.lognormal_from(
+        mean=magnitude(a.output, "token/request"), median=magnitude(a.output_low, "token/request")
+    )
+
+
+def day_traffic(
+    a: Q1Assumptions | None = None, *, share: float = 1.0, hours: float = 24.0, seed: int = 0, sessions: bool = True,
+    regions: tuple[tuple[float, float], ...] = ((1.0, 0.0),), flash: tuple[float, float, float] | None = None,
+) -> Workload:  # fmt: skip
+    """The day's requests in order of arrival. share: of the users, for a slice that is quicker to simulate."""
+    a = a or Q1Assumptions()
+    messages = magnitude(a.daily_users, "user") * magnitude(a.messages_per_user, "message/user/day") * share
+    return day_workload(
+        messages, DayProfile.diurnal(a.busy_share, a.busy_hours), _text(a), _answers(a),
+        sessions=conversations(a) if sessions else None, shared=round(magnitude(a.shared_prefix, "token/request")),
+        regions=regions, burst=a.burst, flash=flash, seed=seed, hours=hours,
+        max_model_len=round(magnitude(a.max_context, "token/request")),
+    )  # fmt: skip
+
+
+def day_design(
+    a: Q1Assumptions | None = None, *, share: float = 1.0, engine: EngineModel | None = None,
+    routing: Routing | None = None, retry: Retry | None = None, outages: tuple[Outage, ...] = (),
+    scaling: Autoscaling | None = None, admission: Admission | None = None,
+) -> FleetDesign:  # fmt: skip
+    """The corrected fleet over three zones of one region: scaled on requests in flight, started by the clock.
+
+    The scaler aims at the requests in flight that the sizing found per replica, times the utilisation ceiling.
+    """
+    a = a or Q1Assumptions()
+    option = large_option(a)
+    sized = magnitude(option.fleet.total, "replica") * share
+    if scaling is None:
+        scaling = Autoscaling(
+            least=max(3, math.ceil(sized * magnitude(a.trough, "rpm") * a.burst / magnitude(a.peak, "rpm"))),
+            most=max(4, math.ceil(sized * (1 + SPREAD))),
+            target_in_flight=max(1.0, a.utilisation_ceiling * magnitude(option.capacity.concurrency, "request")),
+            cold_start_s=magnitude(cold_start(a), "s"),
+            warm_pool=max(1, round(a.warm_pool * share)),
+        )
+    price = magnitude(option.price, "USD/gpu/h") * option.deployment.gpus
+    return FleetDesign(
+        engine=engine or day_engine(a),
+        regions=(Region("one", scaling, zones=3),),
+        routing=routing or Routing("prefix-aware"),
+        admission=admission or Admission(),
+        retry=retry or Retry(),
+        outages=outages,
+        usd_per_replica_hour=price,
+    )
+
+
+def zone_lost(hour: float = 14.0, hours: float = 2.0, zone: int = 0) -> Outage:
+    """A third of the fleet is gone in the busiest part of the day."""
+    return Outage(hour * 3600, hours * 3600, "zone", zone)
+
+
+def month_of(day_usd: float) -> float:
+    """Dollars of a month of such days."""
+    return day_usd / 24 * HOURS_PER_MONTH
+
+
+def with_users(a: Q1Assumptions, factor: float) -> Q1Assumptions:
+    return dataclasses.replace(a, daily_users=a.daily_users * factor)
