@@ -129,7 +129,8 @@ def chain_table(rows: Sequence[Mapping[str, Any]]) -> Any:
             far = value / row["engine"] - 1
             style = f" style='color:{RED}'" if abs(far) > 0.25 else ""
             cells.append(f"<td{style}>{value:,.4g} ({far:+.0%})</td>")
-        body.append(f"<tr><td style='text-align:left'>{html.escape(row['load'])}</td><td style='text-align:left'>"
-                    f"{html.escape(row['metric'])}, {row['unit']}</td>{''.join(cells)}<td>{row['engine']:,.4g}</td></tr>")  # fmt: skip
+        what = f"{row['metric']}, {row['unit']}"
+        left = "".join(f"<td style='text-align:left'>{html.escape(text)}</td>" for text in (row["load"], what))
+        body.append(f"<tr>{left}{''.join(cells)}<td>{row['engine']:,.4g}</td></tr>")
     head = "".join(f"<th>{name}</th>" for name in ("load", "", "formula", "queueing", "simulation", "engine"))
     return HTML(f"<table style='font-size:85%'><tr>{head}</tr>{''.join(body)}</table>")
