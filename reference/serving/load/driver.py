@@ -5,9 +5,9 @@ costs about 20 s of CPU time, so the process is started once and serves many loa
 input closes.
 
 vLLM's code decides when to send (Poisson arrivals, a semaphore for a closed loop), sends, and takes the time of every
-token event. Added here: a limit on a single request's time, so that a stalled server yields failed requests instead of
-a hanging benchmark; no new requests after a point's time is up; and the checks that vLLM leaves out (an error event
-inside a stream, or an answer that is too short, is a failure).
+token event. Added here: sending at the seconds of a trace; a limit on a single request's time, so that a stalled server
+yields failed requests instead of a hanging benchmark; no new requests after a point's time is up; and the checks that
+vLLM leaves out (an error event inside a stream, or an answer that is too short, is a failure).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,18 @@ def _limited(original: Callable[..., Any], job: dict[str, Any], sent: dict[str, 
     return send
 
 
+def _on_time(arrivals: Sequence[float], origin: list[float]) -> Any:
+    """In place of vLLM's `get_request`: request i leaves at `arrivals[i]` [s]; `origin` gets the clock at second 0."""
+
+    async def get_request(input_requests: Sequence[Any], *ignored: Any, **also: Any) -> AsyncIterator[Any]:
+        origin.append(time.perf_counter())
+        for request, second in zip(input_requests, arrivals, strict=True):
+            await asyncio.sleep(max(0.0, origin[0] + second - time.perf_counter()))
+            yield request, 0.0
+
+    return get_request
+
+
 async def run_job(job: dict[str, Any]) -> dict[str, Any]:
     from vllm.benchmarks import serve
     from vllm.benchmarks.datasets import SampleRequest
@@ -79,7 +91,37 @@ async def run_job(job: dict[str, Any]) -> dict[str, Any]:
     functions.ASYNC_REQUEST_FUNCS[name] = keep
     os.environ["OPENAI_API_KEY"] = job["api_key"]
     base = job["base_url"].removesuffix("/v1")
+    origin: list[float] = []
+    usual = serve.get_request
+    if job.get("arrivals") is not None:
+        serve.get_request = _on_time(job["arrivals"], origin)
     started = time.time()
+    try:
+        await _benchmark(serve, job, name, base, chat, requests)
+    finally:
+        serve.get_request = usual
+    rows = []
+    # In order of asking: vLLM's client hands them over as they end.
+    for asked, output in sorted(outputs, key=lambda pair: int(pair[0].request_id)):
+        if output.error == _NOT_SENT:
+            continue
+        times = sent[asked.request_id]
+        rows.append(
+            {
+                "start": times.begun,
+                "ttft": output.ttft,
+                "itls": output.itl,
+                "latency": output.latency,
+                "seconds": times.ended - times.begun,
+                "prompt_tokens": output.prompt_len or 0,
+                "output_tokens": output.output_tokens or 0,
+                "error": _error_of(asked, output, exact=job["ignore_eos"]),
+            }
+        )
+    return {"started": started, "origin": origin[0] if origin else None, "requests": rows}
+
+
+async def _benchmark(serve: Any, job: dict[str, Any], name: str, base: str, chat: bool, requests: list[Any]) -> None:
     await serve.benchmark(
         task_type=serve.TaskType.GENERATION,
         endpoint_type=name,
@@ -105,24 +147,6 @@ async def run_job(job: dict[str, Any]) -> dict[str, Any]:
         extra_body=job["extra_body"],
         ready_check_timeout_sec=0,
     )
-    rows = []
-    for asked, output in outputs:
-        if output.error == _NOT_SENT:
-            continue
-        times = sent[asked.request_id]
-        rows.append(
-            {
-                "start": times.begun,
-                "ttft": output.ttft,
-                "itls": output.itl,
-                "latency": output.latency,
-                "seconds": times.ended - times.begun,
-                "prompt_tokens": output.prompt_len or 0,
-                "output_tokens": output.output_tokens or 0,
-                "error": _error_of(asked, output, exact=job["ignore_eos"]),
-            }
-        )
-    return {"started": started, "requests": rows}
 
 
 def _error_of(asked: Any, output: Any, exact: bool) -> str:

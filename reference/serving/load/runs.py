@@ -269,7 +269,7 @@ def _conditions(given: dict[str, Any], plan: list[dict[str, Any]], base_url: str
         "command": f"reference.serving.load.{function}({base_url!r}, {given['model']!r}, {call})",
         "generator": f"{GENERATOR} {version} (its client code, in a process of its own)",
         "model": given["model"],
-        "server_version": _server_version(base_url),
+        "server_version": server_version(base_url),
         "machine": provenance.machine(),
         "versions": provenance.versions(),
         "date": provenance.now(),
@@ -277,7 +277,7 @@ def _conditions(given: dict[str, Any], plan: list[dict[str, Any]], base_url: str
     }
 
 
-def _server_version(base_url: str) -> str | None:
+def server_version(base_url: str) -> str | None:
     """What the server says about itself at /version (vLLM does); None where it says nothing."""
     request = urllib.request.Request(base_url.removesuffix("/v1") + "/version")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
