@@ -23,7 +23,7 @@ from .core_fleet_state import (
 from .core_retry import add_timer, count_first, drop_first_timer, end_without_answer
 from .core_routing import choose, region_for, watch
 from .core_scaling import become_ready, floor_now, outage, scale, start_one, switch_off
-from .core_state import SOURCES, Engine, State, cached, compiled
+from .core_state import SOURCES, Engine, State, cached, compiled, compiled_apart
 from .core_steps import arrive, end_step, give_up
 
 
@@ -63,17 +63,16 @@ def step_ends(engine: Engine, rules: Rules, state: State, fleet: Fleet, r: int, 
 
 
 @compiled
-def timer_due(engine: Engine, rules: Rules, state: State, fleet: Fleet) -> None:
-    """A retry is sent, or a client's patience ends; most tries have their first token by then."""
+def timer_due(engine: Engine, rules: Rules, state: State, fleet: Fleet) -> int:
+    """A client's patience ends; most tries have their first token by then. Or a retry is due: its request, or NONE."""
     timer = fleet.timers[0]
     now, request, t, number = timer.at, timer.request, timer.attempt, timer.number
     drop_first_timer(fleet)
     if t == NONE:
-        send(engine, rules, state, fleet, request, now)
-        return
+        return request
     job = state.request[request]
     if job.outcome != NONE or job.attempts != number or not math.isnan(state.tries[t].first):
-        return
+        return NONE
     if rules.cancels:
         r = state.tries[t].replica
         before = state.load[r]
@@ -83,9 +82,10 @@ def timer_due(engine: Engine, rules: Rules, state: State, fleet: Fleet) -> None:
         if state.replica[r].status == DRAINING and state.load[r] == 0:
             switch_off(rules, state, fleet, r, now)
     end_without_answer(rules, state, fleet, request, TIMED_OUT, now)
+    return NONE
 
 
-@compiled
+@compiled_apart
 def slow_events(rules: Rules, state: State, fleet: Fleet, now: float) -> None:
     """All that is due: outages, replicas that are ready, looks. Then when the next one is."""
     c = fleet.control[0]
@@ -110,7 +110,7 @@ def slow_events(rules: Rules, state: State, fleet: Fleet, now: float) -> None:
     c.next_slow = soon
 
 
-@compiled
+@compiled_apart
 def first_replicas(state: State, fleet: Fleet) -> None:
     """At second 0 the least number is ready, and the warm pool stands by."""
     for g in range(fleet.region.size):
@@ -146,6 +146,7 @@ def _made(sources: str) -> Callable[[Engine, Rules, State, Fleet, Any], bool]:
             full = state.free[0] == NONE and state.free[1] == state.tries.size
             if full or c.timers + 2 > fleet.timers.size:
                 return False
+            request, now = NONE, 0.0
             # At the same instant steps end first, clients come last.
             if step <= c.next_slow and step <= timer and step <= due:
                 step_ends(engine, rules, state, fleet, r, step)
@@ -157,12 +158,14 @@ def _made(sources: str) -> Callable[[Engine, Rules, State, Fleet, Any], bool]:
                     return False
                 slow_events(rules, state, fleet, c.next_slow)
             elif timer <= due:
-                timer_due(engine, rules, state, fleet)
+                request, now = timer_due(engine, rules, state, fleet), timer
             else:
+                request, now = c.next_arrival, due
                 c.next_arrival += 1
-                state.request[c.next_arrival - 1].attempts = 1
-                count_first(rules, fleet, due)
-                send(engine, rules, state, fleet, c.next_arrival - 1, due)
+                state.request[request].attempts = 1
+                count_first(rules, fleet, now)
+            if request != NONE:
+                send(engine, rules, state, fleet, request, now)
         if not (c.ended == n and math.isinf(fleet.ends[fleet.tree[1]]) and c.next_slow > rules.horizon_s):
             return False
         for k in range(state.replica.size):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .core_fleet_state import MINUTE, Fleet, Rules
-from .core_state import State, compiled
+from .core_state import State, compiled, compiled_apart
 
 
 @compiled
@@ -74,7 +74,7 @@ def within_budget(rules: Rules, fleet: Fleet, now: float) -> bool:
     return True
 
 
-@compiled
+@compiled_apart
 def end_without_answer(rules: Rules, state: State, fleet: Fleet, request: int, outcome: int, now: float) -> None:
     """The current try of `request` came to nothing: another one after a pause, or this is its outcome.
 

@@ -8,13 +8,13 @@ from .core import change_load, free_try
 from .core_fleet_state import DRAINING, FAILED, OFF, READY, STANDBY, STARTING, WARMING, Fleet, Rules
 from .core_retry import end_without_answer
 from .core_routing import watch
-from .core_state import GIVEN_UP, NONE, WAITING, State, compiled
+from .core_state import GIVEN_UP, NONE, WAITING, State, compiled, compiled_apart
 from .core_steps import current, reset_replica
 
 DAY_S = 86400.0
 
 
-@compiled
+@compiled_apart
 def zone_for(state: State, fleet: Fleet, g: int) -> int:
     """The zone that is up and has the fewest replicas; NONE if all are down."""
     here = fleet.region[g]
@@ -77,7 +77,7 @@ def switch_off(rules: Rules, state: State, fleet: Fleet, r: int, now: float) -> 
     rep.status = OFF
 
 
-@compiled
+@compiled_apart
 def start_more(state: State, fleet: Fleet, g: int, many: int, now: float) -> None:
     """`many` replicas for traffic: standby machines first, then cold starts; the warm pool is filled up again."""
     here = fleet.region[g]
@@ -95,7 +95,7 @@ def start_more(state: State, fleet: Fleet, g: int, many: int, now: float) -> Non
         warm += 1
 
 
-@compiled
+@compiled_apart
 def drain_some(rules: Rules, state: State, fleet: Fleet, g: int, many: int, now: float) -> None:
     """Take away `many`: first what is not ready yet, then the least loaded, which get no new requests."""
     here = fleet.region[g]
@@ -126,7 +126,7 @@ def floor_now(fleet: Fleet, g: int, now: float) -> int:
     return min(least, here.most)
 
 
-@compiled
+@compiled_apart
 def scale(rules: Rules, state: State, fleet: Fleet, g: int, now: float, record: bool) -> None:
     """One look of the autoscaler. record: a regular one, which enters the window and the timeline."""
     here = fleet.region[g]
@@ -159,7 +159,7 @@ def scale(rules: Rules, state: State, fleet: Fleet, g: int, now: float, record: 
         start_more(state, fleet, g, max(0, wanted - active), now)
 
 
-@compiled
+@compiled_apart
 def lose_try(rules: Rules, state: State, fleet: Fleet, t: int, now: float) -> None:
     record = state.tries[t]
     fleet.control[0].lost += 1
@@ -168,7 +168,7 @@ def lose_try(rules: Rules, state: State, fleet: Fleet, t: int, now: float) -> No
     free_try(state, t)
 
 
-@compiled
+@compiled_apart
 def lose_replica(rules: Rules, state: State, fleet: Fleet, r: int, now: float) -> None:
     """It is gone with all that ran and waited there."""
     rep = state.replica[r]
@@ -195,7 +195,7 @@ def lose_replica(rules: Rules, state: State, fleet: Fleet, r: int, now: float) -
     switch_off(rules, state, fleet, r, now)
 
 
-@compiled
+@compiled_apart
 def outage(rules: Rules, state: State, fleet: Fleet, k: int, now: float) -> None:
     """Outage event `k`: it begins or is over. The autoscaler looks at once, so that replacements start."""
     event = fleet.outages[k]
@@ -216,7 +216,7 @@ def outage(rules: Rules, state: State, fleet: Fleet, k: int, now: float) -> None
     scale(rules, state, fleet, g, now, False)
 
 
-@compiled
+@compiled_apart
 def nth_ready(fleet: Fleet, g: int, index: int) -> int:
     """The ready replica that has `index` ready ones with lower numbers."""
     here = fleet.region[g]

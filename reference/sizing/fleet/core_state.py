@@ -18,18 +18,27 @@ try:
     import numba
 
     def compiled(function: Callable[..., Any]) -> Any:
-        """Compiled on first use. Not cached by itself: numba would not see that a function it calls has changed."""
-        return numba.njit(nogil=True)(function)
+        """Compiled into its callers: a call would hand over some hundred numbers, all arrays by their parts.
+
+        Not cached by itself, for numba would not see that a function it calls has changed.
+        """
+        options = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(forceinline=True, **options)(function)
+
+    def compiled_apart(function: Callable[..., Any]) -> Any:
+        """Compiled as a function of its own: for what is rare, or called from many places."""
+        options = {"nogil": True, "error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(**options)(function)
 
     def cached(function: Callable[..., Any]) -> Any:
         """Compiled on first use and kept on disk."""
-        return numba.njit(cache=True, nogil=True)(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
 except ImportError:  # pragma: no cover - the tests run the plain functions by other means
 
     def compiled(function: Callable[..., Any]) -> Any:
         return function
 
-    cached = compiled
+    cached = compiled_apart = compiled
 
 # Numba's cache on disk looks at one file only. The loops close over this digest, which is part of their cache key, so
 # that a change in any file of the core compiles them anew.

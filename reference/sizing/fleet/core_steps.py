@@ -20,7 +20,7 @@ def arrive(engine: Engine, state: State, r: int, t: int, now: float) -> None:
         state.tries[rep.tail].next = t
     rep.tail = t
     if rep.leap == 0:
-        start_step(engine, state, r, now)
+        rep.begun, rep.ends = now, now  # a leap of no steps is over at once
     elif rep.waiting == 1 and rep.decoding < engine.seqs:  # else whoever is at the head of the line still has to wait
         cut_leap(state, r, now)
 
