@@ -32,6 +32,7 @@ COMMANDS = (
     "review-serve",
     "review-feedback",
     "review-eval",
+    "calibrate",
     "serve",
     "stop",
     "pair",

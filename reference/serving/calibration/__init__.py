@@ -9,6 +9,7 @@ from reference.serving.calibration.dummy import dummy_engine, dummy_model
 from reference.serving.calibration.errors import CalibrationError
 from reference.serving.calibration.facts import ensure_writable, limits_of, record_key, roofs_of_this_machine
 from reference.serving.calibration.profiles import FULL, GPU, QUICK, Profile
+from reference.serving.calibration.shapes import calibrate_shape
 
 __all__ = [
     "FULL",
@@ -17,6 +18,7 @@ __all__ = [
     "CalibrationError",
     "Profile",
     "calibrate",
+    "calibrate_shape",
     "dummy_engine",
     "dummy_model",
     "ensure_writable",
