@@ -1,6 +1,7 @@
 """workbook rollout: what it prints, what it refuses, and a rollout steered by one command after the other."""
 
 import json
+import shutil
 
 import pytest
 from test_cli_json import documented, emitted, printed
@@ -16,12 +17,23 @@ def redis_server():
         yield running
 
 
+@pytest.fixture(scope="module")
+def empty_registry(tmp_path_factory):
+    """A database with tables and nothing in them: making them takes seconds, copying them none."""
+    from reference.serving.rollout.registry import MlflowRegistry
+
+    folder = tmp_path_factory.mktemp("mlflow")
+    assert MlflowRegistry(folder=folder).versions("intent-router") == ()
+    return folder / "mlflow.db"
+
+
 @pytest.fixture
-def home(tmp_path, monkeypatch, redis_server):
+def home(tmp_path, monkeypatch, redis_server, empty_registry):
     """State, registry and engine of this test alone; the engine only remembers."""
     from reference.serving.redis_store import connect
 
     connect(redis_server.url).flushdb()
+    shutil.copy(empty_registry, tmp_path / "mlflow.db")
     monkeypatch.setenv("REDIS_URL", redis_server.url)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     monkeypatch.delenv("WORKBOOK_ROLLOUT_ENGINE_URL", raising=False)
