@@ -168,3 +168,66 @@ def simulation_cost(rows: Sequence[Mapping[str, Any]]) -> Any:
         note(ax, f"{each * 1e6:.1f} microseconds a request", (middle["requests"], middle["seconds"]), (14, -26))
         ax.legend(fontsize=7.5)
         return close(figure)
+
+
+def burst_panels(runs: Mapping[str, FleetRun], deadline_s: float, window_s: float = 15.0) -> Any:
+    """A burst under several designs: how many requests wait, and the share that is answered whole in time."""
+    import numpy as np
+
+    colours = (RED, BLUE, GREEN, AMBER, PURPLE)
+    with styled() as plt:
+        figure, (line, share) = plt.subplots(1, 2, figsize=(11.5, 3.5))
+        for (name, run), colour in zip(runs.items(), colours, strict=False):
+            rows = run.by_window(window_s)
+            minutes = rows["start_s"] / 60
+            line.plot(minutes, rows["waiting"] + rows["running"], color=colour, label=name)
+            part = (run.workload.arrived / window_s).astype(int)
+            good = np.bincount(part, run.e2e_s <= deadline_s, minlength=minutes.size)[: minutes.size]
+            ratio = good / np.maximum(rows["arrivals"], 1)
+            total = good.sum() / max(1, run.workload.requests)
+            share.plot(minutes, ratio, color=colour, label=f"{name}: {total:.0%} of all")
+        top = line.twinx()
+        top.fill_between(minutes, rows["arrivals"] / window_s, step="post", color=GREY, alpha=0.15, linewidth=0)
+        top.set(ylim=(0, 3 * rows["arrivals"].max() / window_s), yticks=[])
+        top.grid(visible=False)
+        line.set(
+            xlabel="minutes (grey: arrivals)",
+            ylabel="requests in flight",
+            ylim=(0, None),
+            title="A burst is short, its queue is not",
+        )
+        share.set(
+            xlabel="minutes",
+            ylabel="answered in time, share",
+            ylim=(0, 1.03),
+            title=f"Whole answer within {deadline_s:g} s of arriving",
+        )
+        share.legend(fontsize=7.5, loc="lower right")
+        return close(figure)
+
+
+def replicas_against_prompt(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """What a longer prompt costs: replicas needed against its tokens. rows: label, prompt, replicas, usd_per_month."""
+    with styled() as plt:
+        figure, ax = plt.subplots(figsize=(7.2, 3.2))
+        x, y = [row["prompt"] for row in rows], [row["replicas"] for row in rows]
+        ax.plot(x, y, "o-", color=BLUE)
+        for row in rows:
+            text = f"{row['label']}\n{row['replicas']} replicas, ${row['usd_per_month'] / 1000:,.0f}K a month"
+            ax.annotate(
+                text,
+                (row["prompt"], row["replicas"]),
+                xytext=(8, -16),
+                textcoords="offset points",
+                fontsize=8,
+                color=INK,
+            )
+        each = (y[-1] - y[0]) / (x[-1] - x[0]) * 1000
+        ax.set(
+            xlabel="prompt, tokens",
+            ylabel="replicas that hold the targets",
+            ylim=(0, None),
+            title=f"A thousand tokens more in every prompt: {each:.0f} replicas more",
+        )
+        ax.margins(x=0.22)
+        return close(figure)

@@ -18,7 +18,8 @@ from reference.sizing.units import magnitude
 
 from .assumptions import Q2Assumptions
 
-RECORD = "h100-llama-3.1-8b-bf16-wide"  # MEASURED: the assumed small model on an H100, up to 512 sequences
+RECORD = "h100-llama-3.1-8b-bf16"  # MEASURED: the assumed small model on an H100
+LONGEST_ANSWER = 1024  # assumed max_tokens of an answer
 
 
 def answer_engine() -> EngineModel:
@@ -38,6 +39,7 @@ def answer_traffic(a: Q2Assumptions | None = None, *, seconds: float = 60.0, see
     at = arrival_times(RateProfile.constant(magnitude(a.query_rate, "request/s"), seconds), random)
     mean = magnitude(a.output, "token/request")
     answers = Lengths.lognormal_from(mean=mean, median=mean / math.exp(a.generation_spread**2 / 2))
+    answers = answers.cut(high=LONGEST_ANSWER)
     return Workload.of(
         at, round(magnitude(a.prompt, "token/request")), answers.sample(random, at.size),
         shared=round(a.instruction_tokens), horizon_s=seconds,
