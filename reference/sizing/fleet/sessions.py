@@ -109,8 +109,6 @@ def turn_times(
     starts: NDArray[np.float64], turns: NDArray[np.int64], sessions: Sessions, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Seconds of every turn, conversation after conversation, (turns.sum(),): the start, then a gap before each."""
-    if not starts.size:
-        return np.empty(0)
     gaps = sessions.gaps(rng, int(turns.sum()))
     # The gap of a row is the one after it; what follows the last turn is dropped by `_within`.
     times = _within(gaps, turns)
@@ -122,7 +120,5 @@ def history_tokens(
     text: NDArray[np.int32], answer: NDArray[np.int32], turns: NDArray[np.int64], most: int | NDArray | None = None
 ) -> NDArray[np.int64]:
     """History of every turn: texts and answers of the conversation's earlier turns, at most `most` tokens."""
-    if not text.size:
-        return np.empty(0, np.int64)
     history = _within(np.add(text, answer, dtype=np.int64), turns)
     return history if most is None else np.minimum(history, most, out=history)

@@ -127,13 +127,13 @@ def test_profiles_add() -> None:
 def test_bursts_keep_the_mean_and_spread_counts_as_their_formula_says(seed: int) -> None:
     """Variance over mean of the counts in windows of a minute against the formula of `with_bursts`; Poisson has 1."""
     rate, factor, share, length = 20.0, 4.0, 0.1, 30.0
-    times = bursty(rate, factor, share, length, 2_000_000, _rng(seed))
-    counts = np.bincount((times // 60).astype(int), minlength=33_333)[:33_333]
+    times = bursty(rate, factor, share, length, 600_000, _rng(seed))
+    counts = np.bincount((times // 60).astype(int), minlength=10_000)[:10_000]
     tau = length * (1 - share)
     v = share * (factor - 1) ** 2 / (1 - share)
     expected = 1 + 2 * rate * v * tau * (1 - (1 - math.exp(-60 / tau)) * tau / 60)
-    assert times.size == pytest.approx(rate * 2_000_000, rel=0.02)
-    assert counts.var() / counts.mean() == pytest.approx(expected, rel=0.06)
+    assert times.size == pytest.approx(rate * 600_000, rel=0.04)
+    assert counts.var() / counts.mean() == pytest.approx(expected, rel=0.12)
 
 
 def test_bursts_can_be_as_rough_as_a_published_hour() -> None:

@@ -96,6 +96,13 @@ def test_a_lognormal_of_mean_and_median_has_both(median: float, ratio: float) ->
         assert fit.mean == pytest.approx(median * ratio, rel=1e-6)
 
 
+@given(st.floats(2, 5000), st.floats(1.05, 12))
+def test_a_lognormal_of_median_and_99th_percentile_has_both(median: float, ratio: float) -> None:
+    fit = Lengths.lognormal_from(median=median, p99=median * ratio)
+    assert fit.quantile(50) == pytest.approx(median)
+    assert fit.quantile(99) == pytest.approx(median * ratio)
+
+
 def test_the_mean_of_lognormal_pieces_is_the_integral_of_their_quantiles() -> None:
     fit = Lengths.from_quantiles({25: 546, 50: 928, 75: 2357, 90: 3830, 99: 6683}, high=7999)
     percents = (np.arange(200_000) + 0.5) / 2000
