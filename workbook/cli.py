@@ -33,6 +33,7 @@ COMMANDS = (
     "review-feedback",
     "review-eval",
     "calibrate",
+    "plan",
     "serve",
     "stop",
     "pair",

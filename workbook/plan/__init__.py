@@ -1,0 +1,1 @@
+"""The planner on a terminal, as JSON and as a table of HTML."""
