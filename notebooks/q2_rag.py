@@ -601,6 +601,38 @@ for fan_out in (1, 1 + a.variations):
 pd.DataFrame(rows, columns=["queries as", "cores for 1,000/s", "of which", "p50 ms", "p99 ms"]).style.hide(axis="index")
 
 # %% [markdown]
+# **The language model, simulated to the token.** A "slot of one second" hides what an engine does: it batches, and every
+# prompt it reads holds up the answers it is writing. So: the 8B model *as measured on an H100*, a thousand questions a
+# second, and the fewest replicas that keep the first token within what retrieval leaves of the target and the answer at
+# reading speed. What does one more passage cost?
+
+# %%
+from reference.sizing import accelerator
+from reference.sizing.claims.q2.fleet import RECORD, answer_engine, answer_fleet, with_passages
+from reference.sizing.cost import HOURS_PER_MONTH
+from reference.sizing.engine_model.record import records
+from workbook.figures.fleet import replicas_against_prompt
+
+first_token_s = magnitude(a.latency_target, "s") / 2  # retrieval takes the other half
+model_8b, h100 = answer_engine(), records()[RECORD]
+gpu_hour = magnitude(accelerator("h100").price().usd_per_gpu_hour, "USD/gpu/h")
+rows = []
+for passages in (2, a.top_k, 10):
+    case = with_passages(a, passages)
+    replicas, answered = answer_fleet(case, ttft_s=first_token_s, seconds=simulated_seconds, engine=model_8b)
+    rows.append({"label": f"{passages} passages", "prompt": magnitude(case.prompt, "token/request"), "replicas": replicas,
+                 "usd_per_month": replicas * gpu_hour * HOURS_PER_MONTH})  # fmt: skip
+    record(f"llm_replicas_{passages}_passages", replicas, unit="replica", evidence=answered.evidence)
+    print(f"{passages:2d} passages: {replicas} x H100; first token p95 {answered.percentile('ttft', 95):.2f} s, "
+          f"{answered.percentile('tpot', 95) * 1000:.0f} ms a token, whole answer p50 {answered.percentile('e2e', 50):.1f} s")  # fmt: skip
+print(f"SIMULATED; service times MEASURED: {h100.machine}, {h100.date}")
+replicas_against_prompt(rows)
+
+# %% [markdown]
+# The whole answer takes many times the target at any number of replicas: what can be promised is the *first* token.
+# And the engines spend their time on reading, not on writing: five passages instead of ten save more than any tuning.
+
+# %% [markdown]
 # - **Accuracy against latency.** The table in 4.5 gives the price of each stage; pick by gain per millisecond, not by
 #   fashion.
 # - **Cost against quality.** A cascade quotes where retrieval is confident and asks a model where it is not; its share is

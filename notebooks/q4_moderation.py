@@ -23,6 +23,7 @@ replayed = 100_000  # posts sent through Redis at the rate of the question
 drill_posts = 1200  # posts per week of the drift drill
 judged = 10  # posts that the language model judges
 review_copies = 8  # times eight posts in the review queue
+judge_seconds = 900  # of the burst that hits the judges
 simulated_seconds = 230
 
 # %%
@@ -816,6 +817,31 @@ for name, run in days.items():
     )
 print(f"SIMULATED; {days['one post goes viral'].validation}")
 q4_sizing.bad_days(days, {"text": magnitude(a.text_limit, "s"), "video": magnitude(a.video_limit, "s")})
+
+# %% [markdown]
+# **The judges as what they are: batching engines.** Above, an LLM instance was one server of its mean rate. Here it is an
+# engine with a batch, a prompt to read and a queue, and the posts come three times as fast for two minutes. More
+# replicas are on their way after minutes; what happens to the posts until then is a decision.
+
+# %%
+from reference.sizing.claims.q4.judges import COLD_START_S, deadline, judge_days, judged_in_time
+from workbook.figures import fleet as fleet_figures
+
+judges = judge_days(a, seconds=judge_seconds)
+for name, run in judges.items():
+    record(f"judged_in_time_{name.split(',')[0].replace(' ', '_')}{'_shed' if 'sheds' in name else ''}",
+           judged_in_time(run, deadline(a)), unit="share", evidence=run.evidence)  # fmt: skip
+    print(f"{name}: {judged_in_time(run, deadline(a)):.0%} judged within {deadline(a):g} s, {run.shed:.0%} handed to people, "
+          f"p99 of the judged {run.percentile('e2e', 99):.0f} s, ${run.usd:,.2f}")  # fmt: skip
+print(
+    f"SIMULATED; a new replica is ready after {COLD_START_S:g} s (assumed); {next(iter(judges.values())).evidence.validation}"
+)
+fleet_figures.burst_panels(judges, deadline(a))
+
+# %% [markdown]
+# The queue of a burst outlives it by `length x (factor - 1/u) / (1/u - 1)` at a utilisation u before it: a well-used fleet needs
+# many minutes for what came in two. A scaler that starts machines in four minutes helps the next burst, not this one. So
+# bound the queue, say what happens to the rest (people, or "published, judged later" by category), and alert on it.
 
 # %% [markdown]
 # - **Wait or escalate.** When tier 2 is away, sending late posts to people keeps the deadline and buries the reviewers for
