@@ -19,6 +19,7 @@ from reference.sizing.fleet.design import Admission, Autoscaling, FleetDesign, O
 from reference.sizing.fleet.lengths import Lengths
 from reference.sizing.fleet.sessions import Sessions
 from reference.sizing.fleet.workload import Workload
+from reference.sizing.throughput import MAX_NUM_SEQS
 from reference.sizing.units import magnitude
 
 from .assumptions import Q1Assumptions
@@ -33,18 +34,18 @@ def large_option(a: Q1Assumptions) -> Option:
     """The cheapest 70B deployment that meets both targets. Raises ValueError if none does."""
     best = corrected_design_q1(a).best_large
     if best is None:
-        raise ValueError(
-            "no deployment of the large model meets both targets: relax ttft_target or tpot_target"
-        )
+        raise ValueError("no deployment of the large model meets both targets: relax ttft_target or tpot_target")
     return best
 
 
 def day_engine(a: Q1Assumptions | None = None) -> EngineModel:
     """Engine model of one replica of the corrected design, from measurements of the same GPU where there are any."""
-    from reference.sizing.engine_model.derived import engine_for
+    from reference.sizing.engine_model.derived import best_known_engine
 
     a = a or Q1Assumptions()
-    return engine_for(large_option(a).deployment, context=a.max_context)
+    return best_known_engine(
+        large_option(a).deployment, context=round(magnitude(a.max_context, "token/request")), max_num_seqs=MAX_NUM_SEQS
+    )
 
 
 def conversations(a: Q1Assumptions) -> Sessions:
@@ -133,5 +134,41 @@ def month_of(day_usd: float) -> float:
     return day_usd / 24 * HOURS_PER_MONTH
 
 
-def with_users(a: Q1Assumptions, factor: float) -> Q1Assumptions:
-    return dataclasses.replace(a, daily_users=a.daily_users * factor)
+def busy_hour(
+    a: Q1Assumptions | None = None, *, share: float = 1.0, engine: EngineModel | None = None, load: float = 1.0,
+    minutes: float = 60.0, seed: int = 0,
+) -> tuple[Workload, FleetDesign]:  # fmt: skip
+    """An hour at the busy hours' rate times `load`, and the fleet that the sizing asks for, fixed, spares included."""
+    a = a or Q1Assumptions()
+    traffic = day_workload(
+        magnitude(a.busy, "request/s") * 86400 * share * load, DayProfile.flat(), _text(a), _answers(a),
+        sessions=conversations(a), shared=round(magnitude(a.shared_prefix, "token/request")), seed=seed,
+        hours=minutes / 60, max_model_len=round(magnitude(a.max_context, "token/request")),
+    )  # fmt: skip
+    replicas = max(3, round(magnitude(large_option(a).fleet.total, "replica") * share))
+    return traffic, day_design(a, share=share, engine=engine, scaling=Autoscaling.fixed(replicas))
+
+
+PATIENCE_S = 5.0  # assumed: a user who sees nothing for so long asks again
+
+
+def storm(
+    a: Q1Assumptions | None = None, *, share: float = 1.0, engine: EngineModel | None = None, load: float = 1.2,
+    seed: int = 0,
+) -> tuple[Workload, FleetDesign, float]:  # fmt: skip
+    """Twenty busy minutes in which one zone is gone for two, on a fixed fleet; and the clients' patience (s).
+
+    load: assumed, the busy hours' rate times so much, a good day for the business. Replicas come back as fast as they
+    do from a warm machine, so that what is seen afterwards is the clients' doing and not the machines'.
+    """
+    a = a or Q1Assumptions()
+    traffic, design = busy_hour(a, share=share, engine=engine, load=load, minutes=20.0, seed=seed)
+    region = design.regions[0]
+    scaling = dataclasses.replace(region.scaling, cold_start_s=region.scaling.warm_start_s)
+    return (
+        traffic,
+        dataclasses.replace(
+            design, regions=(dataclasses.replace(region, scaling=scaling),), outages=(Outage(300.0, 120.0, "zone", 0),)
+        ),
+        PATIENCE_S,
+    )
