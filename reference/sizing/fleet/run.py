@@ -117,10 +117,11 @@ class FleetRun:
         ):  # fmt: skip
             found[name] = np.array([_percentile(values[part], percent) for part in parts])
         for name in ("paid", "ready", "waiting", "running"):
-            found[name] = sum(self._looks(name, g, start, seconds) for g in range(len(self.design.regions)))
+            by_region = [self._looks(name, g, start, seconds) for g in range(len(self.design.regions))]
+            found[name] = np.sum(by_region, axis=0)
         return found
 
-    def _looks(self, name: str, region: int, start: NDArray[np.float64], seconds: float) -> Any:
+    def _looks(self, name: str, region: int, start: NDArray[Any], seconds: float) -> Any:
         here = self.timeline["region"] == region
         at, values = self.timeline["second"][here], self.timeline[name][here].astype(float)
         window = np.minimum((at / seconds).astype(int), start.size)  # looks after the horizon fall into an extra one
