@@ -193,6 +193,33 @@ def first_guess(
     return Unknowns(knots, tuple(values))
 
 
+def straight_guess(record: CalibrationRecord, points: Sequence[LoadPoint], knots: tuple[float, ...]) -> Unknowns:
+    """Like `first_guess` with a curve that is one straight line: few unknowns, so each of them is told by many rows."""
+    seats, budget = record.limits.max_num_seqs, record.limits.max_num_batched_tokens
+    rows, seconds = direct_rows(record, knots)
+    for point in points:
+        rows.append(tpot_row(knots, point, seats, budget))
+        rows.append(prefill_row(knots, point.n_in, 0, budget))
+        # The first token of a request among others waits for some of their prompts; half the batch is a rough mean.
+        waiting = 1 + (in_flight(point, seats) - 1) / 2 if point.concurrency is not None else 1.0
+        seconds += [point.tpot_p50_ms / 1e3, point.ttft_p50_ms / 1e3 / waiting]
+    rises = [b - a for a, b in itertools.pairwise(knots)]
+    narrow = [
+        [
+            row[0],
+            sum(r * rise for r, rise in zip(row[1 : len(knots)], rises, strict=True)),
+            row[SEQUENCE],
+            row[OVERHEAD],
+        ]
+        for row in rows
+    ]
+    base, slope, sequence, overhead = solve(narrow, seconds, [1.0] * len(rows))
+    given = unmeasured(record)
+    kv, pair = given.get(KV, 0.0), given.get(PAIR, 0.0)
+    base = base or 0.1 * min(seconds)
+    return Unknowns(knots, (base, *(slope * rise for rise in rises), sequence, kv, pair, overhead))
+
+
 def contexts_differ(record: CalibrationRecord) -> bool:
     """Whether steps of one batch at two contexts were measured, which is what tells attention from the rest."""
     seen: dict[int, set[int]] = {}

@@ -138,7 +138,10 @@ def fit_engine(record: CalibrationRecord, *, use: Callable[[LoadPoint], bool] | 
     template = _Template(record, points)
     if not points:
         return template.without_load(guess)
-    return template.with_load(direct.floored(guess))
+    guesses = [guess] if record.steps else [guess, direct.straight_guess(record, points, knots)]
+    # Without steps the rough rows may put the cost of prompts where batches are, and a search does not get out again.
+    searches = [_Search.run(template, direct.floored(start)) for start in guesses]
+    return min(searches, key=lambda search: float(search.found.cost)).fitted()
 
 
 @dataclass(frozen=True)
@@ -201,31 +204,27 @@ class _Template:
         spread = dict.fromkeys(TOLERANCE, sd)
         return Fitted(model, self.record, (), tuple(residuals), tuple(draws), spread)
 
-    def with_load(self, guess: Unknowns) -> Fitted:
-        """Search the scales that bring simulated and measured points together."""
+
+@dataclass(frozen=True)
+class _Search:
+    """A search of the scales that bring simulated and measured points together, from one guess."""
+
+    template: _Template
+    guess: Unknowns
+    scales: _Scales
+    found: Any
+
+    @classmethod
+    def run(cls, template: _Template, guess: Unknowns) -> _Search:
         import numpy as np
         from scipy.optimize import least_squares
 
-        scales = _scales(self.record, guess)
-        units = [_tolerance(m, p.requests) for p in self.points for m in TOLERANCE]
-        steps = len(self.record.steps)
-
-        def away(logs: Any) -> Any:
-            """Residuals in units of their tolerance; those of the prior last."""
-            unknowns = scales.apply(guess, logs)
-            load = [
-                math.log(r.fitted / r.measured) / unit
-                for r, unit in zip(self.load_residuals(self.model(unknowns)), units, strict=True)
-            ]
-            # Steps are the guess itself, which the prior keeps; prompts were measured through the same door as loads.
-            prompts = [math.log1p(r.error) / PREFILL_TOLERANCE for r in self.direct_residuals(unknowns)[steps:]]
-            return np.array([*load, *prompts, *(x / sd for x, sd in zip(logs, scales.prior, strict=True))], dtype=float)
-
+        search = cls(template, guess, _scales(template.record, guess), None)
         # Searched around 1, not 0: scipy's difference step is a share of the value. It is large since a percentile of
         # a simulation moves in jumps.
         found = least_squares(
-            lambda y: away(y - 1),
-            np.ones(len(scales.prior)),
+            lambda y: search.away(y - 1),
+            np.ones(len(search.scales.prior)),
             loss="soft_l1",
             f_scale=F_SCALE,
             diff_step=0.03,
@@ -233,25 +232,43 @@ class _Template:
             xtol=1e-4,
             ftol=1e-4,
         )
-        logs = found.x - 1
-        model = self.model(scales.apply(guess, logs))
-        model = replace(model, calibrated=self.calibrated(model))
-        draws = self.draws(away, found, len(logs))
-        residuals = self.load_residuals(model)
-        prompts = self.direct_residuals(scales.apply(guess, logs))[steps:]
-        return Fitted(
-            model, self.record, self.points, (*residuals, *prompts),
-            tuple(self.model(scales.apply(guess, draw)) for draw in draws), self.spread(residuals, len(logs)),
-        )  # fmt: skip
+        return replace(search, found=found)
 
-    def draws(self, away: Callable[[Any], Any], found: Any, count: int) -> Any:
-        """DRAWS sets of scales that explain the points about as well as the best (DRAWS x count).
+    def away(self, logs: Any) -> Any:
+        """Residuals in units of their tolerance; those of the prior last."""
+        import numpy as np
+
+        template, unknowns = self.template, self.scales.apply(self.guess, logs)
+        units = [_tolerance(m, p.requests) for p in template.points for m in TOLERANCE]
+        load = [
+            math.log(r.fitted / r.measured) / unit
+            for r, unit in zip(template.load_residuals(template.model(unknowns)), units, strict=True)
+        ]
+        # Steps are the guess itself, which the prior keeps; prompts were measured through the same door as loads.
+        direct_ones = template.direct_residuals(unknowns)[len(template.record.steps) :]
+        prompts = [math.log1p(r.error) / PREFILL_TOLERANCE for r in direct_ones]
+        prior = [x / sd for x, sd in zip(logs, self.scales.prior, strict=True)]
+        return np.array([*load, *prompts, *prior], dtype=float)
+
+    def fitted(self) -> Fitted:
+        template, logs = self.template, self.found.x - 1
+        unknowns = self.scales.apply(self.guess, logs)
+        model = template.model(unknowns)
+        model = replace(model, calibrated=template.calibrated(model))
+        load = template.load_residuals(model)
+        prompts = template.direct_residuals(unknowns)[len(template.record.steps) :]
+        drawn = tuple(template.model(self.scales.apply(self.guess, draw)) for draw in self.draws())
+        return Fitted(model, template.record, template.points, (*load, *prompts), drawn, _spread(load, len(logs)))
+
+    def draws(self) -> Any:
+        """DRAWS sets of scales that explain the points about as well as the best (DRAWS x scales).
 
         Drawn from the normal that the curvature gives, three times as many, and of these again by how well each really
         explains the points: what barely matters may grow a lot in the logarithm, until it does matter.
         """
         import numpy as np
 
+        found, count = self.found, len(self.scales.prior)
         data = len(found.fun) - count
         free = max(1.0, data - count / 2)  # the prior holds about half of them
         scatter = max(0.02, float(found.fun[:data] @ found.fun[:data]) / free)
@@ -262,7 +279,7 @@ class _Template:
         drawn = found.x - 1 + normal @ root.T
 
         def surprise(logs: Any) -> float:
-            off = away(logs)
+            off = self.away(logs)
             load, prior = off[:data], off[data:]
             robust = 2 * F_SCALE**2 * (np.sqrt(1 + (load / F_SCALE) ** 2) - 1)
             return float(robust.sum() / scatter + prior @ prior) / 2
@@ -271,11 +288,12 @@ class _Template:
         weight = np.exp(weight - weight.max())
         return drawn[rng.choice(len(drawn), DRAWS, p=weight / weight.sum())]
 
-    def spread(self, residuals: Sequence[Residual], unknowns: int) -> dict[str, float]:
-        """Metric -> sd of ln(measured / fitted), each metric paying its share of the unknowns."""
-        found = {}
-        for metric in TOLERANCE:
-            errors = [math.log1p(r.error) for r in residuals if r.metric == metric]
-            free = max(1.0, len(errors) - unknowns / 2 / len(TOLERANCE))
-            found[metric] = math.sqrt(sum(e * e for e in errors) / free)
-        return found
+
+def _spread(residuals: Sequence[Residual], unknowns: int) -> dict[str, float]:
+    """Metric -> sd of ln(measured / fitted), each metric paying its share of the unknowns."""
+    found = {}
+    for metric in TOLERANCE:
+        errors = [math.log1p(r.error) for r in residuals if r.metric == metric]
+        free = max(1.0, len(errors) - unknowns / 2 / len(TOLERANCE))
+        found[metric] = math.sqrt(sum(e * e for e in errors) / free)
+    return found
