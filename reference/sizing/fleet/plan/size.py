@@ -22,6 +22,8 @@ from .requirements import Requirements
 from .window import Window, window
 
 ZONES = 3
+# Where the confirming run misses a target, so much of the fleet is added before the next one; the last stays as it is.
+SURVIVORS_TRIED = (0.03, 0.06, 0.12, 0.0)
 Simulate = Callable[..., Any]
 
 
@@ -208,11 +210,11 @@ def size(
             f"no size will do: {tried:,} replicas, nearly idle, still miss {'; '.join(trials.at(tried).misses)}",
         )  # fmt: skip
     other = draw(requirements, trials.peak.gaps.size, seed + 1)
-    for more in (0.03, 0.06, 0.12, 0.0):
+    for more in SURVIVORS_TRIED:
         seen = trials.run(survivors, other, seed + 1)
         if seen.met:
             break
-        survivors += math.ceil(more * survivors)  # the last one stays, with what it missed by
+        survivors += math.ceil(more * survivors)
     replicas = with_losses(survivors, requirements.survive)
     fault = "" if seen.met else f"its confirming run missed {'; '.join(seen.misses)} with {survivors:,} replicas"
     drill = None
