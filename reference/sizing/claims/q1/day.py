@@ -40,7 +40,7 @@ def large_option(a: Q1Assumptions) -> Option:
 
 def day_engine(a: Q1Assumptions | None = None) -> EngineModel:
     """Engine model of one replica of the corrected design, from measurements of the same GPU where there are any."""
-    from reference.sizing.engine_model.derived import best_known_engine
+    from reference.sizing.engine_model.known import best_known_engine
 
     a = a or Q1Assumptions()
     return best_known_engine(
