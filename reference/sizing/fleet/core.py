@@ -48,7 +48,7 @@ def noise_factor(engine: Engine, state: State, steps: int) -> float:
 @compiled
 def leap_s(rep: Any, steps: int) -> float:
     """Seconds of the first `steps` steps of the leap in flight."""
-    return rep.factor * (steps * rep.base + rep.growth * (steps * (steps - 1) / 2))
+    return rep.factor * (steps * rep.step_s + rep.growth * (steps * (steps - 1) / 2))
 
 
 @compiled
@@ -284,8 +284,8 @@ def start_step(engine: Engine, state: State, r: int, now: float) -> None:
     if n + read == 0:
         rep.ends, rep.leap = math.inf, 0
         return
-    rep.base = curve(engine, n + read) + engine.sequence_s * (n + rep.finishing) + engine.pair_s * pairs
-    rep.base += engine.kv_s * (rep.context + n)
+    rep.step_s = curve(engine, n + read) + engine.sequence_s * (n + rep.finishing) + engine.pair_s * pairs
+    rep.step_s += engine.kv_s * (rep.context + n)
     rep.growth = engine.kv_s * n
     rep.leap = 1
     # After a pre-emption the line may move again in the very next step.
@@ -305,11 +305,11 @@ def cut_leap(state: State, r: int, now: float) -> None:
         return
     past = (now - rep.begun) / rep.factor
     half = rep.growth / 2
-    line = rep.base - half
+    line = rep.step_s - half
     if half > 0.0:
         guess = (math.sqrt(line * line + 4 * half * past) - line) / (2 * half)
     else:
-        guess = past / rep.base
+        guess = past / rep.step_s
     steps = min(max(int(guess), 1), rep.leap)
     while steps > 1 and rep.begun + leap_s(rep, steps - 1) > now:
         steps -= 1

@@ -55,7 +55,7 @@ REPLICA = np.dtype(
         ("ends", np.float64),  # end of the leap in flight, s; inf: idle
         ("begun", np.float64),
         ("factor", np.float64),  # of noise, on every step of the leap
-        ("base", np.float64),  # seconds of a step of the leap before growth
+        ("step_s", np.float64),  # of the first step of the leap, without noise
         ("growth", np.float64),  # seconds that each further step takes longer
         ("busy", np.float64),
         ("area", np.float64),  # integral of requests in flight over time, for Little's law

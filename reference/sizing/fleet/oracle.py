@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
 
 import numpy as np
 
@@ -74,3 +75,56 @@ def validation_point(servers: int = 4, utilisation: float = 0.8, requests: int =
         f"one replica of {servers} places with steps of equal cost, utilisation {utilisation:g}: mean wait "
         f"{found.error:+.1%} from Erlang C, the run itself knows it to {found.half_width:.1%} (n={requests:,})"
     )
+
+
+def md1_wait_beyond(rho: float, services: float) -> float:
+    """P(wait > `services` x the service time) in an M/D/1 queue at utilisation `rho`.
+
+    Erlang's series for P(W <= t), with t in units of the service time and k counting whole ones in it:
+    (1 - rho) sum over k of (-rho (t - k))^k / k! x exp(rho (t - k)). Its terms alternate, so it is summed in decimals.
+    """
+    with localcontext() as context:
+        context.prec = 60
+        return _md1_wait_beyond(Decimal(rho), Decimal(services))
+
+
+def _md1_wait_beyond(load: Decimal, t: Decimal) -> float:
+    total, factorial = Decimal(0), Decimal(1)
+    for k in range(int(t) + 1):
+        factorial *= max(k, 1)
+        x = load * (t - k)
+        total += (-x) ** k / factorial * x.exp()
+    return float(1 - (1 - load) * total)
+
+
+def md1_percentile(rho: float, percent: float) -> float:
+    """Wait that `percent` of the requests do not exceed in M/D/1, in service times, by bisection; 0 if that many do
+    not wait."""
+    beyond = 1 - percent / 100
+    low, high = 0.0, 1.0
+    if md1_wait_beyond(rho, 0.0) <= beyond:
+        return 0.0
+    while md1_wait_beyond(rho, high) > beyond:
+        high *= 2
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if md1_wait_beyond(rho, middle) > beyond else (low, middle)
+    return high
+
+
+def mmck_loss(offered: float, servers: int, places: int) -> float:
+    """Share of the requests that an M/M/c queue with `places` in all (servers and line) turns away."""
+    weight, total = 1.0, 1.0
+    for n in range(1, places + 1):
+        weight *= offered / min(n, servers)
+        total += weight
+    return weight / total
+
+
+def mmc_wait(offered: float, servers: int, service_s: float, percent: float | None = None) -> float:
+    """Mean wait of M/M/c, s, or the wait that `percent` of the requests do not exceed."""
+    waits = erlang_c(offered, servers)
+    drain = (servers - offered) / service_s
+    if percent is None:
+        return waits / drain
+    return max(0.0, math.log(waits / (1 - percent / 100)) / drain)
