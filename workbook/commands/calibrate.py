@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 def command(
     quick: Annotated[bool, typer.Option("--quick", help="About a minute, few points: to see that it runs.")] = False,
     url: Annotated[
-        str | None, typer.Option("--url", help="A vLLM server on this machine [default: the shared engine].")
+        str | None, typer.Option("--url", help="A vLLM server on this machine (default: the shared engine).")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Name of the model that the server lists.")] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of the record [default: the checkout's, else the user's data folder]."),
+        typer.Option("--out", help="Folder of the record (default: of the checkout, else the user's data folder)."),
     ] = None,
-    key: Annotated[str | None, typer.Option("--key", help="File name without .json [default: machine-model].")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="File name without .json (default: machine, model).")] = None,
     shape: Annotated[
         str | None, typer.Option("--shape", help="Start an engine of this shape with random weights, llama-3.1-8b e.g.")
     ] = None,

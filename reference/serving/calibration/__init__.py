@@ -4,11 +4,11 @@ What a step takes against batch and context, what a prompt takes against its len
 and what closed and open loops deliver. The record is what `reference.sizing.engine_model` fits a model to.
 """
 
-from reference.serving.calibration.calibrate import calibrate
 from reference.serving.calibration.dummy import dummy_engine, dummy_model
 from reference.serving.calibration.errors import CalibrationError
 from reference.serving.calibration.facts import ensure_writable, limits_of, record_key, roofs_of_this_machine
 from reference.serving.calibration.profiles import FULL, GPU, QUICK, Profile
+from reference.serving.calibration.session import calibrate
 from reference.serving.calibration.shapes import calibrate_shape
 
 __all__ = [

@@ -186,9 +186,9 @@ def record_key(machine: dict[str, Any], model: str, dtype: str = "bf16") -> str:
         where = "-".join(words[:2] if words[:1] == ["rtx"] else words[:1])
         where += f"-x{len(machine['gpus'])}" if len(machine["gpus"]) > 1 else ""
     else:
-        plain = re.sub(r"\((r|tm)\)|@.*|\bwith\b.*", " ", machine["processor"].lower())
+        plain = re.sub(r"\((r|tm)\)|@.*|\bwith\b.*|\b\d+-core\b", " ", machine["processor"].lower())
         noise = ("amd", "intel", "cpu", "processor", "core", "generic")
-        words = [w for w in slug_of(plain).split("-") if w not in noise and not w.endswith("core")]
+        words = [w for w in slug_of(plain).split("-") if w not in noise]
         where = f"{'-'.join(words[:3]) or 'cpu'}-{machine['cores']}cores"
     return f"{where}-{model}" + ("" if dtype == "bf16" else f"-{dtype}")
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from reference.serving.calibration.errors import CalibrationError
-from reference.serving.calibration.probes import Target
+from reference.serving.calibration.probes import Target, last_line
 from reference.serving.load.calibration import ClientCalibration, mark_void
 from reference.serving.load.replay import Replay
 from reference.serving.load.runs import LoadRun
@@ -65,8 +65,10 @@ def recorded(
     seen = run.point(warmup, cooldown)
     if client is not None:
         seen = mark_void(LoadRun((seen,)), client).points[0]
-    if not seen.n:
-        raise CalibrationError(f"no measured request succeeded ({seen.void_reason}); nothing was recorded")
+    if not seen.n or len(run.records) - len(run.failed) <= warmup + cooldown:
+        raise CalibrationError(
+            f"{len(run.failed)} of {len(run.records)} requests failed ({last_line(run.failed[0])}); nothing was recorded"
+        )
     figures: dict[str, Any] = figures_of(run, warmup, cooldown)
     return LoadPoint(
         **load,

@@ -38,10 +38,9 @@ class Profile:
 
     def within(self, limits: Limits) -> Profile:
         """Without what the engine cannot hold: longer prompts than its window, more sequences than it runs."""
-        room = limits.max_model_len - self.step_tokens
-        prompts = tuple(p for p in self.prompts if p < limits.max_model_len)
-        size = min(limits.max_model_len - 1, self.n_in + self.n_out)
-        n_out = min(self.n_out, max(2, size // 2)) if size < self.n_in + self.n_out else self.n_out
+        window, stretch = limits.max_model_len, 1 + self.output_spread
+        n_out = max(2, min(self.n_out, int(window / 2 / stretch)))
+        room = window - self.step_tokens
         return replace(
             self,
             batches=tuple(b for b in self.batches if b <= limits.max_num_seqs),
@@ -50,11 +49,11 @@ class Profile:
                 for b, c in self.contexts
                 if c <= room and b <= limits.max_num_seqs and b * (c + self.step_tokens) <= limits.kv_tokens
             ),
-            prompts=prompts,
-            shared=tuple(s for s in self.shared if s + 16 < limits.max_model_len) if limits.prefix_caching else (),
-            n_in=size - n_out if size < self.n_in + self.n_out else self.n_in,
+            prompts=tuple(p for p in self.prompts if p < window),
+            shared=tuple(s for s in self.shared if s + 16 < window) if limits.prefix_caching else (),
+            n_in=max(1, min(self.n_in, window - round(n_out * stretch) - 1)),
             n_out=n_out,
-            others=tuple(o for o in self.others if o[1] + o[2] < limits.max_model_len),
+            others=tuple(o for o in self.others if o[1] + round(o[2] * stretch) < window),
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from reference.serving.calibration.calibrate import calibrate
 from reference.serving.calibration.dummy import dummy_engine, engine_arguments
 from reference.serving.calibration.loads import closed_point
 from reference.serving.calibration.probes import Target
 from reference.serving.calibration.profiles import FULL, Profile
+from reference.serving.calibration.session import calibrate
 from reference.sizing.engine_model.record import CalibrationRecord
 from reference.sizing.shapes import ModelShape
 
