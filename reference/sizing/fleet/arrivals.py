@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-_CHUNK = 1 << 20  # points mapped at a time, so that temporaries stay small beside the result
+_CHUNK = 1 << 17  # points mapped at a time, so that temporaries stay small beside the result
 
 
 def _ready(name: str, value: Any) -> Floats:

@@ -136,6 +136,13 @@ def test_bursts_keep_the_mean_and_spread_counts_as_their_formula_says(seed: int)
     assert counts.var() / counts.mean() == pytest.approx(expected, rel=0.12)
 
 
+def test_bursts_are_as_likely_at_the_start_as_at_any_time() -> None:
+    rng = _rng(8)
+    first = [RateProfile.constant(1.0, 1.0).with_bursts(5.0, 0.1, 30.0, rng).total for _ in range(3000)]
+    assert np.mean(first) == pytest.approx(1, abs=6 * np.std(first) / math.sqrt(3000))
+    assert max(first) > 4.9
+
+
 def test_bursts_can_be_as_rough_as_a_published_hour() -> None:
     """Azure's chat trace at 69.2 requests/s has a dispersion of 17.3 over a minute, which no Poisson process has."""
     times = bursty(69.2, 1.6, 0.2, 20.0, 200_000, _rng(1))
@@ -151,7 +158,8 @@ def test_the_same_seed_gives_the_same_times_and_another_gives_others() -> None:
     for cv in (1.0, 2.0):
         assert np.array_equal(arrival_times(profile, _rng(1), cv=cv), arrival_times(profile, _rng(1), cv=cv))
         assert not np.array_equal(arrival_times(profile, _rng(1), cv=cv), arrival_times(profile, _rng(2), cv=cv))
-    assert np.array_equal(bursty(5, 3, 0.1, 9, 500, _rng(1)), bursty(5, 3, 0.1, 9, 500, _rng(1)))
+    for seed in range(9):
+        assert np.array_equal(bursty(5, 2, 0.4, 9, 500, _rng(seed)), bursty(5, 2, 0.4, 9, 500, _rng(seed)))
 
 
 def test_no_rate_is_no_arrivals() -> None:
@@ -160,10 +168,10 @@ def test_no_rate_is_no_arrivals() -> None:
     assert bursty(0, 3, 0.1, 9, 60, _rng()).size == 0
 
 
-def test_a_million_times_many_are_made_in_less_than_twice_their_own_memory() -> None:
+def test_times_are_made_in_less_than_twice_their_own_memory() -> None:
     import tracemalloc
 
-    profile = RateProfile.linear(np.arange(25) * 3600.0, 20 + 10 * np.sin(np.arange(25)))
+    profile = RateProfile.linear([0, 86400], [10, 30])
     for cv in (1.0, 2.0):
         tracemalloc.start()
         times = arrival_times(profile, _rng(), cv=cv)
