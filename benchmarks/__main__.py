@@ -37,6 +37,7 @@ NAMES = (
     "model_routing",
     "prompt_economy",
     "savings_replay",
+    "fleet_simulation",
     "aiconfigurator_check",
 )
 

@@ -84,7 +84,7 @@ def md1_wait_beyond(rho: float, services: float) -> float:
     (1 - rho) sum over k of (-rho (t - k))^k / k! x exp(rho (t - k)). Its terms alternate, so it is summed in decimals.
     """
     with localcontext() as context:
-        context.prec = 60
+        context.prec = 50 + int(services)
         return _md1_wait_beyond(Decimal(rho), Decimal(services))
 
 
@@ -93,7 +93,7 @@ def _md1_wait_beyond(load: Decimal, t: Decimal) -> float:
     for k in range(int(t) + 1):
         factorial *= max(k, 1)
         x = load * (t - k)
-        total += (-x) ** k / factorial * x.exp()
+        total += (-x) ** k / factorial * x.exp() if k else x.exp()
     return float(1 - (1 - load) * total)
 
 
