@@ -26,7 +26,8 @@ PREFILL_TOLERANCE = 0.08
 # Prior of the logarithm of each scale, as sd, assumed: what steps measured may be off by this much under load.
 PRIOR_STEPS = {"base": 0.3, "decode": 0.5, "prefill": 0.5, "sequence": 1.5, "kv": 0.3, "pair": 0.5, "overhead": 1.0}
 PRIOR_LOAD = {"base": 0.5, "decode": 1.5, "prefill": 1.0, "sequence": 1.5, "kv": 0.15, "pair": 0.7, "overhead": 1.0}
-DRAWS = 24
+DRAWS = 16
+LOOKS, MOST_LOOKS = 6, 25  # evaluations of the Jacobian: to choose between starts, and in all
 F_SCALE = 2.0  # residuals beyond so many tolerances count by their size, not its square
 
 
@@ -138,10 +139,12 @@ def fit_engine(record: CalibrationRecord, *, use: Callable[[LoadPoint], bool] | 
     template = _Template(record, points)
     if not points:
         return template.without_load(guess)
-    guesses = [guess] if record.steps else [guess, direct.straight_guess(record, points, knots)]
-    # Without steps the rough rows may put the cost of prompts where batches are, and a search does not get out again.
-    searches = [_Search.run(template, direct.floored(start)) for start in guesses]
-    return min(searches, key=lambda search: float(search.found.cost)).fitted()
+    search = _Search.of(template, direct.floored(guess))
+    if not record.steps:
+        # The rough rows may put the cost of prompts where batches are, and a search does not get out of there again.
+        other = _Search.of(template, direct.floored(direct.straight_guess(record, points, knots)))
+        search = min(search.go(LOOKS), other.go(LOOKS), key=lambda each: float(each.found.cost))
+    return search.go(MOST_LOOKS).fitted()
 
 
 @dataclass(frozen=True)
@@ -215,24 +218,27 @@ class _Search:
     found: Any
 
     @classmethod
-    def run(cls, template: _Template, guess: Unknowns) -> _Search:
+    def of(cls, template: _Template, guess: Unknowns) -> _Search:
+        return cls(template, guess, _scales(template.record, guess), None)
+
+    def go(self, looks: int) -> _Search:
+        """Go on searching from where it stands."""
         import numpy as np
         from scipy.optimize import least_squares
 
-        search = cls(template, guess, _scales(template.record, guess), None)
         # Searched around 1, not 0: scipy's difference step is a share of the value. It is large since a percentile of
         # a simulation moves in jumps.
         found = least_squares(
-            lambda y: search.away(y - 1),
-            np.ones(len(search.scales.prior)),
+            lambda y: self.away(y - 1),
+            np.ones(len(self.scales.prior)) if self.found is None else self.found.x,
             loss="soft_l1",
             f_scale=F_SCALE,
             diff_step=0.03,
-            max_nfev=25,
-            xtol=1e-4,
-            ftol=1e-4,
+            max_nfev=looks,
+            xtol=1e-3,
+            ftol=1e-3,
         )
-        return replace(search, found=found)
+        return replace(self, found=found)
 
     def away(self, logs: Any) -> Any:
         """Residuals in units of their tolerance; those of the prior last."""
@@ -263,7 +269,7 @@ class _Search:
     def draws(self) -> Any:
         """DRAWS sets of scales that explain the points about as well as the best (DRAWS x scales).
 
-        Drawn from the normal that the curvature gives, three times as many, and of these again by how well each really
+        Drawn from the normal that the curvature gives, twice as many, and of these again by how well each really
         explains the points: what barely matters may grow a lot in the logarithm, until it does matter.
         """
         import numpy as np
@@ -275,7 +281,7 @@ class _Search:
         curvature = found.jac[:data].T @ found.jac[:data] / scatter + found.jac[data:].T @ found.jac[data:]
         root = np.linalg.cholesky(np.linalg.inv(curvature + 1e-9 * np.eye(count)))
         rng = np.random.default_rng(0)
-        normal = rng.standard_normal((3 * DRAWS, count))
+        normal = rng.standard_normal((2 * DRAWS, count))
         drawn = found.x - 1 + normal @ root.T
 
         def surprise(logs: Any) -> float:

@@ -65,7 +65,7 @@ def _filled(model: EngineModel, load: Load, users: float) -> tuple[float, float]
     steps = max(load.n_out - 1, 1)
     prompt = prompt_s(model, load.n_in, users - 1)
     tpot = _decode_s(model, load, users) + (users - 1) * prompt / steps
-    return users / (prompt + steps * tpot), tpot
+    return users / (alone_s(model, load.n_in) + steps * tpot), tpot
 
 
 def by_formula(model: EngineModel, load: Load) -> Rough:

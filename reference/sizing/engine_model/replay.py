@@ -147,8 +147,8 @@ def measure(
     found = {"request_s": float(served / window), "output_tok_s": float(tokens / window)}
     tpot = (ended - first_token) / np.maximum(n_out - 1, 1)
     for name, values in (("ttft", ttft[warmup:last]), ("tpot", tpot[warmup:last])):
-        for percent in (50, 90, 99):
-            found[f"{name}_p{percent}_ms"] = 1e3 * float(np.percentile(values, percent, method=method))
+        for percent, value in zip((50, 90, 99), np.percentile(values, (50, 90, 99), method=method), strict=True):
+            found[f"{name}_p{percent}_ms"] = 1e3 * float(value)
     found["batch"] = float(most_at_once(first_token, ended))
     return found
 
