@@ -76,7 +76,7 @@ def command(
         seed=seed,
         tell=None if json else lambda line: console.say(errors, line),
     )
-    exported = _export(wanted, made, export, design, name, keda) if export else {}
+    exported = _export(wanted, made, export, design, name, keda) if export and _choice(made, design) else {}
     if html:
         from workbook.plan.page import page
 
@@ -92,8 +92,16 @@ def command(
         show(out, made, everything)
         for path in [*exported.values(), *([html] if html else [])]:
             console.say(out, f"written: {path}")
+        if export and not exported:
+            console.say(out, "Nothing was exported: there is no feasible design.")
     if made.recommended is None:
         raise typer.Exit(FAILED)
+
+
+def _choice(made: Any, design: int) -> bool:
+    """Whether there is something to export; a wrong number is an error only where there is a right one."""
+    over = design <= len(made.rows) and made.rows[design - 1].status == "over budget"
+    return made.recommended is not None or over
 
 
 def _export(wanted: Any, made: Any, folder: str, design: int, name: str | None, keda: bool) -> dict[str, str]:

@@ -96,6 +96,12 @@ def notes(plan: Plan) -> list[str]:
         for badge in row.badges:
             if badge.startswith("outside"):
                 lines.append(f"{row.candidate.name}: {badge}.")
+    lived = [row for row in sized if row.day]
+    if lived and any(row.status == "feasible" and not row.day for row in sized):
+        lines.append(
+            f"A whole day was simulated for the {len(lived)} cheapest by their peak only; the others are ranked by the "
+            "peak's fleet."
+        )
     prices = {row.candidate.gpu: row.candidate.price_note for row in sized}
     lines += [f"Price of {gpu}: {note}." for gpu, note in prices.items()]
     return lines

@@ -8,7 +8,8 @@ from .pods import PORT
 from .scaling import LOOK_S, STABLE_S
 from .spec import DTYPE_ARGS, Deployed
 
-# Ray's names of accelerators (ray.util.accelerators).
+# Ray's names of accelerators (ray.util.accelerators). Nodes get the name "A100" by themselves and "A100-80G" only by
+# hand; the shorter one would also take machines of 40 GB, on which the design does not fit.
 ACCELERATORS = {"a10g": "A10G", "l4": "L4", "a100-80": "A100-80G", "h100": "H100", "h200": "H200"}
 DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32", "fp8": "bfloat16"}
 

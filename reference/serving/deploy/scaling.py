@@ -12,16 +12,16 @@ LOOK_S = 15  # the planner's autoscaler looks as often
 STABLE_S = 300  # and waits as long before it goes down; both are the HPA's defaults
 
 
-def behavior() -> dict[str, Any]:
-    """Up at once and as far as needed; down to the most that was wanted during the last five minutes."""
+def behavior(spec: Deployed) -> dict[str, Any]:
+    """As the plan was simulated: up at once, down to the most that was wanted during the last five minutes."""
     return {
         "scaleUp": {
             "stabilizationWindowSeconds": 0,
-            "policies": [{"type": "Percent", "value": 100, "periodSeconds": LOOK_S}],
+            "policies": [{"type": "Pods", "value": spec.replicas, "periodSeconds": LOOK_S}],
         },
         "scaleDown": {
             "stabilizationWindowSeconds": STABLE_S,
-            "policies": [{"type": "Percent", "value": 10, "periodSeconds": 60}],
+            "policies": [{"type": "Percent", "value": 100, "periodSeconds": LOOK_S}],
         },
     }
 
@@ -44,7 +44,7 @@ def horizontal_pod_autoscaler(spec: Deployed) -> dict[str, Any]:
             "minReplicas": spec.least,
             "maxReplicas": spec.replicas,
             "metrics": [metric],
-            "behavior": behavior(),
+            "behavior": behavior(spec),
         },
     }
 
@@ -94,7 +94,7 @@ def scaled_object(spec: Deployed) -> dict[str, Any]:
             "minReplicaCount": spec.least,
             "maxReplicaCount": spec.replicas,
             "fallback": {"failureThreshold": 3, "replicas": spec.replicas},
-            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior()}},
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(spec)}},
             "triggers": triggers(spec),
         },
     }

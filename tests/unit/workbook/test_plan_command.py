@@ -167,6 +167,18 @@ def test_what_cannot_be_exported_is_a_usage_error(asked, tmp_path, options, mess
     assert not (tmp_path / "out").exists()
 
 
+def test_without_a_feasible_design_nothing_is_exported_and_the_plan_is_shown(asked, tmp_path):
+    folder = tmp_path / "out"
+    result = asked("--tpot", "1", "--export", str(folder))
+    assert result.exit_code == 1
+    assert "Nearest miss" in result.stdout
+    assert "Nothing was exported" in result.stdout
+    assert not folder.exists()
+    # What is only over budget can be looked at.
+    assert asked("--budget", "10", "--export", str(folder)).exit_code == 1
+    assert (folder / "kubernetes.yaml").is_file()
+
+
 @pytest.mark.parametrize("everything", [False, True])
 def test_tables_fit_120_columns_and_cut_nothing(made, everything):
     text = shown(made, everything)

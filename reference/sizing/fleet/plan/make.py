@@ -201,11 +201,12 @@ def _against_budget(row: Row, budget: float | None) -> Row:
     if row.status != "feasible" or budget is None or row.usd is None or row.usd <= budget:
         return row
     over = row.usd - budget
+    how = "" if row.day else " with the peak's fleet on all day, its autoscaled day was not simulated"
     return replace(
         row,
         status="over budget",
         over_budget_usd=over,
-        reason=f"over budget by ${over:,.0f} a month: ${row.usd:,.0f} of ${budget:,.0f}",
+        reason=f"over budget by ${over:,.0f} a month: ${row.usd:,.0f} of ${budget:,.0f}{how}",
     )
 
 

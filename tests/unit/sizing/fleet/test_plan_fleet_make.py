@@ -151,8 +151,9 @@ def test_a_day_has_the_mean_of_the_question_and_its_peak_in_the_busy_hours():
     assert busy_hours(dataclasses.replace(wanted, busy_share=0.9, busy_hours=18)) is None
 
 
-def test_the_days_requests_come_at_the_mean_rate():
-    load = day_of(TINY, TINY.mean_rate, 1)
+@pytest.mark.parametrize("turns", [1, 4])
+def test_the_days_requests_come_at_the_mean_rate(turns):
+    load = day_of(dataclasses.replace(TINY, turns=turns), TINY.mean_rate, 1)
     inside = ((load.arrived >= WARM_S) & (load.arrived < 86_400)).sum()
     assert load.horizon_s == 86_400 + WARM_S
     assert inside / (86_400 - WARM_S) == pytest.approx(TINY.mean_rate, rel=0.06)

@@ -102,6 +102,11 @@ def test_a_prompt_past_the_context_says_by_how_much():
         Requirements(prompt_mean=10_000)
 
 
+def test_a_p99_that_no_lognormal_has_is_refused():
+    with pytest.raises(ValueError, match=r"prompt_p99 must be below 15 times prompt_mean, got 1600"):
+        Requirements(prompt_mean=100, prompt_p99=1600, shared_prefix=0)
+
+
 def test_an_unknown_model_or_gpu_names_the_nearest_and_the_known():
     with pytest.raises(ValueError, match=r'did you mean "llama-3.1-70b"\?; known: llama-2-13b'):
         Requirements(model="llama-3.1-7b0")
