@@ -19,6 +19,12 @@ def command(
         str | None, typer.Option("--url", help="A vLLM server on this machine (default: the shared engine).")
     ] = None,
     model: Annotated[str | None, typer.Option("--model", help="Name of the model that the server lists.")] = None,
+    max_num_seqs: Annotated[
+        int | None, typer.Option("--max-num-seqs", min=1, help="With --url: what the server was started with.")
+    ] = None,
+    max_num_batched_tokens: Annotated[
+        int | None, typer.Option("--max-num-batched-tokens", min=1, help="With --url: the same, tokens of a step.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Folder of the record (default: of the checkout, else the user's data folder)."),
@@ -47,8 +53,11 @@ def command(
         raise UsageError("--shape starts an engine of its own", "leave out --url and --model")
     if (speculation or dtype != "bf16") and not shape:
         raise UsageError("--dtype and --speculation belong to --shape", "name a shape, or leave them out")
-    if model and not url:
-        raise UsageError("--model belongs to --url", "set WORKBOOK_MODEL for the shared engine")
+    if (model or max_num_seqs or max_num_batched_tokens) and not url:
+        raise UsageError(
+            "--model, --max-num-seqs and --max-num-batched-tokens belong to --url",
+            "set WORKBOOK_MODEL and WORKBOOK_ENGINE_ARGS for the shared engine",
+        )
     folder = ensure_writable(out or default_folder())
     errors = console.stderr()
 
@@ -58,7 +67,9 @@ def command(
     profile = QUICK if quick else (GPU if gpu_count() else FULL)
     words = ["workbook calibrate", *(["--quick"] if quick else [])]
     words += [f"--{name} {value}" for name, value in (("url", url), ("model", model), ("shape", shape)) if value]
-    words += [f"--dtype {dtype}"] if shape else []
+    given = {"--max-num-seqs": max_num_seqs, "--max-num-batched-tokens": max_num_batched_tokens}
+    arguments = [str(word) for name, value in given.items() if value for word in (name, value)]
+    words += [*arguments, *([f"--dtype {dtype}"] if shape else [])]
     words += [f"--speculation {speculation}"] if speculation else []
     if shape:
         from reference.serving.calibration import calibrate_shape
@@ -67,7 +78,7 @@ def command(
             _shape(shape), profile, dtype=dtype, speculation=speculation, key=key, command=" ".join(words), say=say
         )
     else:
-        record = _calibrate_running(url, model, profile, key, " ".join(words), say)
+        record = _calibrate_running(url, model, profile, key, " ".join(words), say, arguments if url else None)
     path = record.save(folder)
     if json:
         console.emit_json("calibrate", {"path": str(path), "record": record.model_dump(mode="json", exclude_none=True)})
@@ -105,7 +116,9 @@ def _shape(name: str) -> Any:
     return shape(name)
 
 
-def _calibrate_running(url: str | None, model: str | None, profile: Any, key: str | None, line: str, say: Any) -> Any:
+def _calibrate_running(
+    url: str | None, model: str | None, profile: Any, key: str | None, line: str, say: Any, arguments: list[str] | None
+) -> CalibrationRecord:
     import os
 
     from reference.serving.calibration import calibrate
@@ -118,7 +131,7 @@ def _calibrate_running(url: str | None, model: str | None, profile: Any, key: st
             os.environ["WORKBOOK_MODEL"] = model
     engine = shared_engine(say)
     folder = chosen_model().folder if engine.ours else None
-    return calibrate(engine, profile, folder=folder, key=key, command=line, say=say)
+    return calibrate(engine, profile, arguments=arguments, folder=folder, key=key, command=line, say=say)
 
 
 def show(record: CalibrationRecord) -> None:

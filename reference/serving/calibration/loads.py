@@ -66,9 +66,8 @@ def recorded(
     if client is not None:
         seen = mark_void(LoadRun((seen,)), client).points[0]
     if not seen.n or len(run.records) - len(run.failed) <= warmup + cooldown:
-        raise CalibrationError(
-            f"{len(run.failed)} of {len(run.records)} requests failed ({last_line(run.failed[0])}); nothing was recorded"
-        )
+        share = f"{len(run.failed)} of {len(run.records)} requests failed"
+        raise CalibrationError(f"{share} ({last_line(run.failed[0])}); nothing was recorded")
     figures: dict[str, Any] = figures_of(run, warmup, cooldown)
     return LoadPoint(
         **load,

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,6 +96,7 @@ def calibrate(
     profile: Profile = FULL,
     *,
     limits: Limits | None = None,
+    arguments: Sequence[str] | None = None,
     model: str | None = None,
     folder: Path | None = None,
     key: str | None = None,
@@ -110,13 +111,14 @@ def calibrate(
     """Measure `engine` and return the record; nothing is written. Minutes: see `profiles`.
 
     engine: anything with base_url, api_key and model; root_url and a vLLM server behind it unless `limits` are given.
+    arguments: what the server was started with, where it is not the shared engine: it does not say it itself.
     model: key in shapes.toml, found by the model's `folder` or name if left out. key: name of the record.
     Raises CalibrationError with what to do, also when the engine dies on the way: there is no half of a record.
     """
     begun, load_before, ticks = time.monotonic(), os.getloadavg()[0], _cpu_ticks()
     machine = provenance.machine()
     if limits is None:
-        limits, origin = facts.limits_of(engine)
+        limits, origin = facts.limits_of(engine, arguments)
     else:
         origin = dict.fromkeys(Limits.model_fields, "given by the caller")
     profile = profile.within(limits)

@@ -64,6 +64,11 @@ def test_json_holds_the_path_and_the_record(cli, measured, tmp_path):
     assert printed["record"]["key"] == "made-up"
 
 
+def test_what_a_foreign_server_was_started_with_is_handed_on(cli, measured, tmp_path):
+    cli("calibrate", "--url", "http://127.0.0.1:1", "--max-num-seqs", "4", "--out", str(tmp_path))
+    assert measured[0][-1] == ["--max-num-seqs", "4"]
+
+
 def test_a_folder_that_cannot_be_written_is_refused_before_measuring(cli, measured, tmp_path):
     (tmp_path / "file").write_text("")
     done = cli("calibrate", "--out", str(tmp_path / "file"))
@@ -76,7 +81,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_measuring(cli, measur
     (["--shape", "smollm2-135m", "--url", "http://127.0.0.1:1"], "--shape starts an engine of its own"),
     (["--dtype", "fp8"], "belong to --shape"),
     (["--speculation", "ngram"], "belong to --shape"),
-    (["--model", "m"], "--model belongs to --url"),
+    (["--model", "m"], "belong to --url"),
+    (["--max-num-seqs", "4"], "belong to --url"),
     (["--shape", "gpt-9"], "no shape gpt-9"),
 ])  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(cli, measured, tmp_path, options, part):
