@@ -12,7 +12,9 @@ from reference.serving.rollout.versions.train import RECIPES, answer, examples, 
 
 
 @pytest.mark.slow
-def test_a_few_steps_make_a_safe_artefact_with_its_lineage(tmp_path):
+def test_a_few_steps_make_a_safe_artefact_with_its_lineage(tmp_path, monkeypatch):
+    # Four messages a step instead of 16: in 14 steps the loss still falls to half, far below the bound.
+    monkeypatch.setitem(RECIPES, "v1.1", dataclasses.replace(RECIPES["v1.1"], batch=4))
     card = train("v1.1", tmp_path, steps=14)
     said = ArtefactGate(GateLimits()).check(from_folder(tmp_path, "v1.1"))
     assert said.verdict is GateVerdict.PASS, said.reason
