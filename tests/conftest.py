@@ -12,7 +12,7 @@ import pytest
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A worker of pytest-xdist has one core: torch's threads would spin for those of the others. Before anything loads torch.
+# A worker of pytest-xdist has one core: torch's threads would spin on those of the others. Set before torch is loaded.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
