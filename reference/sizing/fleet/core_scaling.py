@@ -128,14 +128,11 @@ def floor_now(fleet: Fleet, g: int, now: float) -> int:
 
 @compiled_apart
 def scale(rules: Rules, state: State, fleet: Fleet, g: int, now: float, record: bool) -> None:
-    """One look of the autoscaler. record: a regular one, which enters the window and the timeline."""
+    """One look of the autoscaler. record: a regular one, for the window and for the timeline, which shows its result."""
     here = fleet.region[g]
-    active, paid, waiting, running = 0, 0, 0, 0
+    active, waiting, running = 0, 0, 0
     for r in range(here.first, here.first + here.slots):
         rep = state.replica[r]
-        if rep.status == OFF:
-            continue
-        paid += 1
         waiting += rep.waiting
         running += state.load[r] - rep.waiting
         if rep.status == READY or rep.status == STARTING:
@@ -147,16 +144,20 @@ def scale(rules: Rules, state: State, fleet: Fleet, g: int, now: float, record: 
         fleet.wanted[g, here.looks % here.window] = wanted
         here.looks += 1
         here.next_look = now + here.every_s
-        row = fleet.timeline[fleet.control[0].looks]
-        row.second, row.region, row.paid, row.ready = now, g, paid, here.ready
-        row.waiting, row.running = waiting, running
-        fleet.control[0].looks += 1
     for k in range(min(here.looks, here.window)):
         kept = max(kept, fleet.wanted[g, k])
     if kept < active:
         drain_some(rules, state, fleet, g, active - kept, now)
     else:
         start_more(state, fleet, g, max(0, wanted - active), now)
+    if record:
+        row = fleet.timeline[fleet.control[0].looks]
+        fleet.control[0].looks += 1
+        row.second, row.region, row.ready, row.paid = now, g, here.ready, 0
+        row.waiting, row.running = waiting, running
+        for r in range(here.first, here.first + here.slots):
+            if state.replica[r].status != OFF:
+                row.paid += 1
 
 
 @compiled_apart
