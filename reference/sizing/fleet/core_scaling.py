@@ -128,7 +128,7 @@ def floor_now(fleet: Fleet, g: int, now: float) -> int:
 
 @compiled_apart
 def scale(rules: Rules, state: State, fleet: Fleet, g: int, now: float, record: bool) -> None:
-    """One look of the autoscaler. record: a regular one, for the window and for the timeline, which shows its result."""
+    """One look of the autoscaler. record: a regular one, for its window and the timeline, which shows its result."""
     here = fleet.region[g]
     active, waiting, running = 0, 0, 0
     for r in range(here.first, here.first + here.slots):

@@ -142,7 +142,7 @@ def test_the_autoscaler_starts_what_is_wanted_after_its_cold_start_and_drains_wh
     assert set(looks["paid"][late]) == {4}
     assert looks["paid"][looks["second"] <= 600][-1] == 1
     assert looks["second"][looks["paid"] > 1].max() == 260, "down_after_s behind the last look that wanted more"
-    assert run.replica_hours * 3600 == pytest.approx(float(looks["paid"][looks["second"] < 600].sum()) * 5)
+    assert run.replica_hours * 3600 == pytest.approx(float(looks["paid"][looks["second"] < 600].sum()) * 5, rel=0.01)
 
 
 def test_a_warm_pool_shortens_the_start_and_fills_up_again() -> None:
