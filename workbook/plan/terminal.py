@@ -146,7 +146,7 @@ def _designs(plan: Plan, rows: list[tuple[int, Row]]) -> Any:
 
 def _days(rows: list[tuple[int, Row]]) -> Any:
     table = _table(
-        "#", "design", "replicas", "in flight each", "TTFT ms", "TPOT ms", "within targets", "$/month", "note"
+        "#", "design", "paid at once", "in flight each", "TTFT ms", "TPOT ms", "within targets", "$/month", "note"
     )
     table.title = "A whole day, autoscaled"
     for number, row in rows:
