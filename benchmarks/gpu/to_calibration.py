@@ -151,6 +151,7 @@ def convert(key: str) -> CalibrationRecord:
             max_model_len=8192,
             block_tokens=block,
             prefix_caching=kept["enable_prefix_caching"],
+            async_scheduling=True,  # vLLM's default since 0.14, and vllm_sweep leaves it alone
         ),
         prefills=[lone_prompt(row) for row in rows if row["target"].startswith("prompt")],
         points=[

@@ -79,7 +79,10 @@ class StepTime:
 
 @dataclass(frozen=True)
 class EngineLimits:
-    """What the scheduler obeys; the names are vLLM's flags. kv_tokens: tokens that the KV pool holds in all."""
+    """What the scheduler obeys; the names are vLLM's flags. kv_tokens: tokens that the KV pool holds in all.
+
+    async_scheduling: a step is planned while the one before it runs, so that a request waits one step longer.
+    """
 
     max_num_seqs: int
     max_num_batched_tokens: int
@@ -87,6 +90,7 @@ class EngineLimits:
     max_model_len: int
     block_tokens: int = 16
     prefix_caching: bool = True
+    async_scheduling: bool = False
 
     def __post_init__(self) -> None:
         for name in ("max_num_seqs", "max_num_batched_tokens", "kv_tokens", "max_model_len", "block_tokens"):

@@ -111,6 +111,7 @@ class Limits(_Strict):
     max_model_len: PositiveInt
     block_tokens: PositiveInt = 16
     prefix_caching: bool = True
+    async_scheduling: bool = False
 
 
 class CalibrationRecord(_Strict):

@@ -274,7 +274,13 @@ def start_step(engine: Engine, state: State, r: int, now: float) -> None:
             place.attempt, place.admitted, place.shared = rep.part, rep.part_admitted, rep.part_shared
             rep.finishing, rep.part = 1, NONE
     # As in vLLM, nobody is admitted in a step that pre-empted.
+    # With steps planned ahead, this one was planned when the last one began: who came later is not in the plan.
+    planned = rep.begun + (leap_s(rep, rep.leap - 1) if rep.leap > 1 else 0.0)
+    ahead, late = engine.ahead and rep.leap > 0 and n + read > 0, False
     while not held_back and rest > 0 and rep.waiting > 0 and rep.part == NONE and n + rep.finishing < engine.seqs:
+        if ahead and state.tries[rep.head].sent >= planned:
+            late = True
+            break
         chunk, more, admitted = admit(engine, state, r, fresh, rest)
         if admitted == 0:
             break
@@ -289,7 +295,7 @@ def start_step(engine: Engine, state: State, r: int, now: float) -> None:
     rep.growth = engine.kv_s * n
     rep.leap = 1
     # After a pre-emption the line may move again in the very next step.
-    if read == 0 and engine.leaps and not (held_back and rep.waiting > 0):
+    if read == 0 and engine.leaps and not late and not (held_back and rep.waiting > 0):
         rep.leap = steps_until_full(engine, state, r, max(1, rep.first_end - rep.steps))
     rep.factor = noise_factor(engine, state, rep.leap)
     rep.ends = now + leap_s(rep, rep.leap)

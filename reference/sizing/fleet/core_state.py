@@ -148,6 +148,7 @@ class Engine(NamedTuple):
     block: int
     caching: bool
     leaps: bool
+    ahead: bool
 
 
 class State(NamedTuple):
@@ -171,7 +172,7 @@ def engine_numbers(engine: EngineModel, leaps: bool = True) -> Engine:
         np.array(step.knots, float), np.array(step.seconds, float), float(step.sequence_s), float(step.kv_s),
         float(step.pair_s), float(engine.overhead_s), float(engine.noise_cv), limits.max_num_seqs,
         limits.max_num_batched_tokens, limits.kv_tokens // limits.block_tokens, limits.block_tokens,
-        bool(limits.prefix_caching), leaps,
+        bool(limits.prefix_caching), leaps, limits.async_scheduling,
     )  # fmt: skip
 
 

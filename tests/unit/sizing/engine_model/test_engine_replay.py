@@ -1,10 +1,11 @@
 """Figures of a simulated point are taken as a load test takes them."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from engine_records import closed, engine
+from engine_records import LIMITS, closed, engine
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -93,3 +94,14 @@ def test_a_replay_is_the_same_twice_and_its_batch_stays_within_the_seats():
 def test_a_load_that_cannot_be_names_the_field(changes, words):
     with pytest.raises(ValueError, match=words):
         Load(**({"n_in": 8, "n_out": 8, "requests": 8, "concurrency": 2} | changes))
+
+
+def test_a_step_planned_ahead_makes_a_request_wait_for_one_step_more():
+    model = engine()
+    ahead = replace(model, limits=replace(LIMITS, async_scheduling=True))
+    # The second request comes during the first one's tenth decode step: it waits for that one's end, or the next one's.
+    at = (0.0, 0.12)
+    waits = [replay(each, Load(128, 64, 2, arrivals=at))["ttft_p99_ms"] for each in (model, ahead)]
+    assert waits[1] - waits[0] == pytest.approx(1e3 * model.step.step_s(1, 140), rel=0.02)
+    alone = [replay(each, Load(128, 64, 1, arrivals=(0.0,)))["ttft_p50_ms"] for each in (model, ahead)]
+    assert alone[0] == alone[1]  # an idle engine starts at once
