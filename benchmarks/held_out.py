@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
+import math
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,7 @@ from benchmarks.common import RESULTS, write
 from benchmarks.held_out_traces import draw, hash_of, load_of
 from reference.sizing.engine_model.errors import ErrorTable, compare
 from reference.sizing.engine_model.fit import Fitted, fit_engine
+from reference.sizing.engine_model.formulas import side_by_side
 from reference.sizing.engine_model.predict import COVERED, SEEDS, Estimate, PredictedPoint, outside_of, predict
 from reference.sizing.engine_model.record import FOLDER, CalibrationRecord, LoadPoint
 from reference.sizing.engine_model.replay import METRICS, measure
@@ -161,6 +163,7 @@ def make_measurement(
     knee = compare([guesses[i] for i in ladder], [points[i] for i in ladder]).knee
     return {
         "name": made["name"].replace(PREDICTED, MEASURED),
+        "date": begun[:10],
         "predicted_at": made["made"],
         "begun": begun,
         "ended": provenance.now(),
@@ -171,6 +174,8 @@ def make_measurement(
         "versions": provenance.versions(),
         "knee_users": None if knee is None else {"predicted": knee[0], "measured": knee[1]},
         "summary": summary_of(table),
+        "table": named(table, [one["name"] for one in made["traces"]], knee),
+        "chain": chain_of(record, made["traces"], guesses, points),
         "rows": [
             asdict(row) | {"name": made["traces"][number // (len(table.rows) // len(points))]["name"]}
             | {"error": row.error, "inside": row.inside, "outside": list(row.outside)}
@@ -181,6 +186,35 @@ def make_measurement(
             for one, point, note in zip(made["traces"], points, notes, strict=True)
         ],
     }  # fmt: skip
+
+
+def named(table: ErrorTable, names: list[str], knee: tuple[float, float] | None) -> dict[str, Any]:
+    """The table with each load under the name of its trace, for two traces of one load may differ in lengths."""
+    made, each = table.to_dict(), len(table.rows) // len(names)
+    for number, row in enumerate(made["rows"]):
+        row["load"] = names[number // each]
+    return made | {"knee": list(knee) if knee else None}
+
+
+def chain_of(
+    record: CalibrationRecord, traces: list[dict[str, Any]], guesses: list[PredictedPoint], points: list[LoadPoint]
+) -> list[dict[str, Any]]:
+    """The same loads by formula, by queueing, by simulation and on the engine; numbers without a limit are None."""
+    kept = [i for i, one in enumerate(traces) if one["group"] != "mix" and points[i].void is None]
+    ladder = side_by_side(fit_engine(record), [points[i] for i in kept], [guesses[i] for i in kept])
+    rows, each = [], len(ladder.rows) // max(1, len(kept))
+    for number, (_, metric, formula, queueing, simulation, engine) in enumerate(ladder.rows):
+        ways = {"formula": formula, "queueing": queueing, "simulation": simulation}
+        rows.append(
+            {
+                "load": traces[kept[number // each]]["name"],
+                "metric": metric,
+                "unit": "ms" if metric.endswith("_ms") else "1/s",
+                **{way: value if math.isfinite(value) else None for way, value in ways.items()},
+                "engine": engine,
+            }
+        )
+    return rows
 
 
 def summary_of(table: ErrorTable) -> dict[str, Any]:

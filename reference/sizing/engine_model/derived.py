@@ -19,10 +19,11 @@ from reference.sizing.shapes import shape
 from reference.sizing.throughput import MAX_NUM_SEQS
 from reference.sizing.units import Q, magnitude
 
-from .fit import Fitted, fit_engine
+from .fit import Fitted
 from .model import EngineLimits, EngineModel, StepTime
 from .record import CalibrationRecord, records
 from .replay import Load, replay
+from .stored import fit_or_load
 
 # Tokens of a step, as vLLM 0.26 chose them by itself for an offline engine (measurements/h100-*.json).
 MAX_NUM_BATCHED_TOKENS = 2048
@@ -70,6 +71,7 @@ def _limits(
         kv_tokens=plan.kv_tokens(),
         max_model_len=context,
         prefix_caching=prefix_caching,
+        async_scheduling=True,  # vLLM's default on GPUs since 0.14
     )
 
 
@@ -115,11 +117,11 @@ def deployment_of(record: CalibrationRecord) -> Deployment:
 
 @functools.cache
 def fitted(key: str) -> Fitted:
-    """The fit of a record of `measurements/`, with all its points. Raises KeyError that lists the keys."""
+    """The fit of a record of `measurements/`, with all its points: stored, or made. Raises KeyError with the keys."""
     known = records()
     if key not in known:
         raise KeyError(f"no calibration record {key!r}; known: {', '.join(known)}")
-    return fit_engine(known[key])
+    return fit_or_load(known[key])
 
 
 def record_for(deployment: Deployment) -> CalibrationRecord | None:
