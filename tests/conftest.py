@@ -7,6 +7,11 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# No test fails by the clock, least of all beside another worker.
+settings.register_profile("workbook", deadline=None)
+settings.load_profile("workbook")
 
 # `nohup make test &` starts us with SIGINT ignored, and so would be every child: tests of Ctrl-C need it heard.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:

@@ -73,8 +73,8 @@ class TestClients:
         import json
 
         with raw_request(gateway, json.dumps(LONG).encode(), receive_buffer=4096) as connection:
-            assert wait_until(lambda: fake.finished == 1 and fake.running == 0, 20)
-            assert wait_until(lambda: metric(gateway, "gateway_slow_readers_total") == 1, 20)
+            assert wait_until(lambda: fake.finished == 1 and fake.running == 0, 60)  # 26 MB on a shared core
+            assert wait_until(lambda: metric(gateway, "gateway_slow_readers_total") == 1, 60)
             assert wait_until(lambda: metric(gateway, "gateway_inflight_generations") == 0)
             connection.setblocking(True)
 
