@@ -4,10 +4,12 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
 # cpu or gpu forces vLLM's build; auto looks for an NVIDIA GPU.
 VARIANT ?= auto
 PROFILE ?= ci
+# Processes of `make test-fast`. More than eight load torch more often than they save time.
+WORKERS ?= logical
 BIN := .venv/bin
 STAMP := .venv/.ok-$(VARIANT)
 
-.PHONY: help setup lab notebooks test test-fast bench lint format types check constraints clean
+.PHONY: help setup lab notebooks test test-fast test-engine bench lint format types check constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -29,11 +31,18 @@ lab: $(STAMP) ## set up, then open JupyterLab on the index notebook
 notebooks: $(STAMP) ## set up, then execute every notebook (PROFILE=ci|laptop|gpu)
 	@$(BIN)/workbook run --profile $(PROFILE)
 
-test: $(STAMP) lint types ## set up, then lint, types and every test, notebooks included
-	@$(BIN)/pytest
+# Every part runs, also after one that failed, and prints a summary of its own; the last line says which failed.
+test: $(STAMP) ## set up, then lint, types and every test, notebooks included
+	@failed=; for part in lint types test-fast test-engine; do \
+	  echo "== make $$part"; $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	test -z "$$failed" || { echo "make test: failed in$$failed" >&2; exit 1; }
 
 test-fast: $(STAMP) ## the tests that need neither the engine nor a notebook
-	@$(BIN)/pytest -m "not engine and not notebook"
+	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist loadscope -m "not engine and not notebook"
+
+# One after the other: they share one engine and its cores, and notebooks measure.
+test-engine: $(STAMP) ## the tests on the engine, then every notebook
+	@$(BIN)/pytest -m "engine or notebook"
 
 bench: .venv/.ok-$(VARIANT)-bench ## set up, then run the benchmarks
 	@$(BIN)/python -m benchmarks
