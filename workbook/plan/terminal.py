@@ -74,6 +74,8 @@ def show(log: Any, plan: Plan, everything: bool = False) -> None:
 
 def notes(plan: Plan) -> list[str]:
     """What the figures rest on."""
+    from reference.sizing.fleet.plan.size import CONFIRM_AT
+
     sized = [row for row in plan.rows if row.regions]
     gone = {"zone": "a zone", "replica": "a replica", "nothing": "nothing"}[plan.requirements.survive]
     lines = (

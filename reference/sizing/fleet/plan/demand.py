@@ -65,24 +65,26 @@ def as_sessions(starts: Any, horizon: float, requirements: Requirements, rng: np
 
 
 def draw(requirements: Requirements, requests: int, seed: int) -> Peak:
-    """Gaps of mean 1 and lengths of `requests` requests."""
-    rng = np.random.default_rng([seed, requests])
-    n_in, n_out = lengths(requirements, requests, rng)
-    return Peak(rng.exponential(size=requests), n_in, n_out, requirements, seed)
+    """Gaps of mean 1 and lengths of `requests` requests; more requests begin with the same ones."""
+    gaps, prompts, answers = (np.random.default_rng([seed, part]) for part in range(3))
+    n_in, n_out = lengths(requirements, requests, prompts, answers)
+    return Peak(gaps.exponential(size=requests), n_in, n_out, requirements, seed)
 
 
-def lengths(requirements: Requirements, requests: int, rng: np.random.Generator) -> tuple[Any, Any]:
+def lengths(
+    requirements: Requirements, requests: int, rng: np.random.Generator, answers: np.random.Generator | None = None
+) -> tuple[Any, Any]:
     """Lognormal prompts and answers, at least 1 token each, longer than the shared prefix, within max_context."""
 
-    def of(which: Literal["prompt", "output"], mean: float) -> NDArray[np.int32]:
+    def of(which: Literal["prompt", "output"], mean: float, rng: np.random.Generator) -> NDArray[np.int32]:
         sigma = requirements.sigma(which)
         if sigma < 1e-6:
             return Lengths.constant(max(1, round(mean))).sample(rng, requests)
         median = max(1.0, mean * math.exp(-(sigma**2) / 2))
         return Lengths.lognormal_from(median=median, mean=max(mean, median * 1.0001)).sample(rng, requests)
 
-    n_out = of("output", requirements.output_mean)
-    n_in = np.maximum(of("prompt", requirements.prompt_mean), requirements.shared_prefix + 1)
+    n_out = of("output", requirements.output_mean, answers or rng)
+    n_in = np.maximum(of("prompt", requirements.prompt_mean, rng), requirements.shared_prefix + 1)
     # An engine refuses what is longer than its window; a client that trims its prompt and stops its answer is assumed.
     n_in = np.minimum(n_in, requirements.max_context - 1).astype(np.int32)
     return n_in, np.minimum(n_out, requirements.max_context - n_in).astype(np.int32)

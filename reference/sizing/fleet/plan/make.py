@@ -239,7 +239,7 @@ def badges_of(
         validation=checked,
         n=seen.requests if seen else effort.requests,
         seed=seed,
-        spread="confirmed with another seed",
+        spread=f"confirmed with {effort.confirmations} other seeds",
     )
     return tuple(badges), evidence
 

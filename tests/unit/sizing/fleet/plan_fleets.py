@@ -11,7 +11,7 @@ from reference.sizing.fleet.plan.size import Effort
 from reference.sizing.roofline import Deployment
 from reference.sizing.units import Q
 
-EFFORT = Effort(requests=600, slice=6, days=0, day_requests=2_000, day_replicas=3, window_s=10.0)
+EFFORT = Effort(requests=600, slice=6, days=0, day_requests=2_000, day_replicas=3, window_s=20.0)
 
 # A small service: short prompts and answers, the small model, two kinds of GPU.
 SMALL = Requirements(
