@@ -186,11 +186,11 @@ def test_an_outage_loses_work_which_is_sent_again_or_fails() -> None:
     assert again.ttft_s[hit] > 20 - workload.arrived[hit]
 
 
-def test_a_fixed_fleet_replaces_a_lost_replica_after_a_cold_start() -> None:
-    scaling = replace(Autoscaling.fixed(2), cold_start_s=40.0, every_s=1.0)
-    run = simulate(steady(1, 120), FleetDesign(SECOND, (Region("one", scaling),), outages=(Outage(30, 5, "replica"),)))
+def test_a_fixed_fleet_replaces_a_lost_replica_after_a_cold_start_without_waiting_for_a_look() -> None:
+    scaling = replace(Autoscaling.fixed(2), cold_start_s=45.0, every_s=10.0)
+    run = simulate(steady(1, 120), FleetDesign(SECOND, (Region("one", scaling),), outages=(Outage(31, 5, "replica"),)))
     ready = dict(zip(run.timeline["second"].tolist(), run.timeline["ready"].tolist(), strict=True))
-    assert (ready[30.0], ready[31.0], ready[70.0], ready[71.0]) == (1, 1, 2, 2)
+    assert (ready[30.0], ready[40.0], ready[70.0], ready[80.0]) == (2, 1, 1, 2)
     assert run.replica_hours * 3600 == pytest.approx(2 * 120)
 
 
