@@ -149,6 +149,22 @@ def retry_storm(runs: Mapping[str, FleetRun], window_s: float = 30.0) -> Any:
         return close(figure)
 
 
+def speed_rows(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Requests, seconds and events of each size that benchmarks/fleet_simulation.py ran."""
+    found: dict[int, dict[str, Any]] = {}
+    for row in record["rows"]:
+        count, _, rest = row["target"].partition(" messages over ")
+        if rest and row["metric"] in ("wall clock", "events"):
+            one = found.setdefault(int(count.replace(",", "")), {"requests": int(count.replace(",", ""))})
+            one["seconds" if row["metric"] == "wall clock" else "events"] = row["median"]
+    return [found[count] for count in sorted(found)]
+
+
+def day_seconds(record: Mapping[str, Any], requests: int = 10_000_000) -> float:
+    """Seconds of simulating a day of so many messages, as recorded."""
+    return float(next(row["seconds"] for row in speed_rows(record) if row["requests"] == requests))
+
+
 def simulation_cost(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Seconds of simulating against requests, both logarithmic, with the line of constant cost per event.
 

@@ -20,6 +20,12 @@ METRICS = (
     ("ttft_p99_ms", "TTFT, 99th percentile", 0.25),
 )
 COLOURS = (BLUE, GREEN, RED)
+# Where benchmarks/held_out.py and benchmarks/held_out_gpu.py leave their tables.
+RECORDED = {
+    "CPU": "held_out_measured.json",
+    "H100": "held_out_h100.json",
+    "H100 fp8": "held_out_h100_fp8.json",
+}
 
 
 def median_error(table: Mapping[str, Any], metric: str, *, saturated: bool | None = False) -> float:

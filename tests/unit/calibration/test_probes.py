@@ -19,7 +19,7 @@ def test_gaps_count_only_while_all_sequences_decode():
     first = stream(0.0, 0.1, [0.01] * 10 + [0.03] * 5 + [0.01] * 10)
     second = stream(0.0, 0.2, [0.03] * 5)
     gaps, made = step_gaps([first, second])
-    assert gaps == pytest.approx([0.03] * 10)
+    assert gaps == pytest.approx([0.03] * 2)
     assert made == pytest.approx((sum(range(10, 16)) + sum(range(6))) / 12)
 
 
@@ -33,6 +33,11 @@ def test_a_steady_batch_gives_its_step_time_however_its_members_start(step, batc
     gaps, _ = step_gaps([stream(0.0, 0.5 + offsets[i] * step, [step] * tokens) for i in range(batch)])
     assert gaps
     assert gaps == pytest.approx([step] * len(gaps), rel=1e-6)
+
+
+def test_two_tokens_that_arrive_at_once_are_two_steps_and_not_none():
+    gaps, _ = step_gaps([stream(0.0, 0.1, [0.06, 0.0] * 16)])
+    assert gaps == pytest.approx([0.03] * 4)
 
 
 def test_sequences_that_never_decode_together_give_nothing():
