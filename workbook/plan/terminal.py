@@ -83,8 +83,8 @@ def notes(plan: Plan) -> list[str]:
         if not sized
         else [
             f"{plan.simulations:,} simulations in {plan.seconds:.1f} s, seed {plan.seed}; each size was confirmed with "
-            f"{plan.effort.confirmations} other seeds at {CONFIRM_AT - 1:.0%} more traffic. Latencies are from the last of "
-            f"those, with {gone} gone."
+            f"{plan.effort.confirmations} other seeds at {CONFIRM_AT - 1:.0%} more traffic. Latencies are from the "
+            f"last of those, with {gone} gone."
         ]
     )
     sliced = [row for row in sized if row.largest.simulated_replicas < row.largest.survivors]
