@@ -326,6 +326,11 @@ def test_ray_accepts_the_configuration():
 
     read = ServeDeploySchema.model_validate(yaml.safe_load(to_yaml(ray_serve_config(SPEC))))
     assert read.applications[0].name == "chat"
+    # It ignores keys that it does not know, so what must not pass is what it checks.
+    broken = ray_serve_config(SPEC)
+    del broken["applications"][0]["import_path"]
+    with pytest.raises(ValueError, match="import_path"):
+        ServeDeploySchema.model_validate(broken)
 
 
 FAULTS = {
