@@ -172,3 +172,41 @@ def storm(
         ),
         PATIENCE_S,
     )
+
+
+# Hours that a region's day runs later than the first one's (assumed from its longitude).
+REGIONS = (("us-east", 0.0), ("us-west", 3.0), ("eu", -6.0))
+
+
+def follow_the_sun(
+    a: Q1Assumptions | None = None, *, share: float = 1.0, engine: EngineModel | None = None, spill: bool = True,
+    lost: str | None = None, seed: int = 0,
+) -> tuple[Workload, FleetDesign]:  # fmt: skip
+    """The day in three regions whose busy hours follow each other, each with a fleet of its own share.
+
+    spill: whether a region that is full, or gone, sends its requests to the others. lost: name of a region that is gone
+    from 14 to 16 o'clock of the first one's day. A request from elsewhere pays 100 ms there and back (assumed).
+    """
+    a = a or Q1Assumptions()
+    base = day_design(a, share=share, engine=engine)
+    whole = base.regions[0].scaling
+    traffic = day_traffic(
+        a, share=share, seed=seed,
+        regions=tuple((part, hours) for part, (_, hours) in zip(a.region_shares, REGIONS, strict=True)),
+    )  # fmt: skip
+    names = [name for name, _ in REGIONS]
+    if lost is not None and lost not in names:
+        raise ValueError(f"lost must be one of {', '.join(names)}, got {lost!r}")
+    regions = []
+    for part, name in zip(a.region_shares, names, strict=True):
+        scaling = dataclasses.replace(
+            whole, least=max(3, math.ceil(whole.least * part)), most=max(4, math.ceil(whole.most * part)), warm_pool=1
+        )
+        regions.append(
+            Region(
+                name, scaling, spill_to=tuple(n for n in names if n != name) if spill else (),
+                spill_above=whole.target_in_flight if spill else math.inf,
+            )
+        )  # fmt: skip
+    outages = () if lost is None else (Outage(14 * 3600.0, 2 * 3600.0, "region", names.index(lost)),)
+    return traffic, dataclasses.replace(base, regions=tuple(regions), outages=outages)

@@ -35,15 +35,14 @@ class Candidate:
 
 
 def default_engine(deployment: Deployment, requirements: Requirements) -> EngineModel:
-    """The engine model of a deployment: calibrated where a record fits it, derived from the roofline otherwise."""
-    from reference.sizing.engine_model.derived import engine_for
+    """The best engine model known: a calibration record, shares learnt on the same GPU, or the roofline."""
+    from reference.sizing.engine_model.known import best_known_engine
 
-    return engine_for(
+    return best_known_engine(
         deployment,
         context=requirements.max_context,
         max_num_seqs=requirements.max_num_seqs,
         max_num_batched_tokens=batched_tokens(deployment.hardware, requirements),
-        prefix_caching=True,
     )
 
 
