@@ -560,6 +560,15 @@ for name, stored in tables.items():
 held_out.ratio_plot({name: stored["table"] for name, stored in tables.items()})
 
 # %%
+from reference.sizing.knee import knee_of_curve
+
+ladder = held_out.ladder(tables["CPU"]["table"])
+bends = {side: knee_of_curve(ladder["users"], ladder[side]) for side in ("predicted", "measured")}
+record(
+    "held_out_CPU_knee_error", bends["predicted"] / bends["measured"] - 1, unit="relative error", evidence="MEASURED"
+)
+print(f"knee of the curve through all rungs: predicted {bends['predicted']:.1f}, measured {bends['measured']:.1f} users; "
+      f"by single rungs {tables['CPU']['table']['knee'][0]:g} and {tables['CPU']['table']['knee'][1]:g}, which one noisy rung decides")  # fmt: skip
 held_out.held_out_table(tables["CPU"]["table"])
 
 # %%

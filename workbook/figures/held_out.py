@@ -42,6 +42,21 @@ def _counted(table: Mapping[str, Any], metric: str, saturated: bool | None) -> l
     ]
 
 
+def ladder(table: Mapping[str, Any], metric: str = "output_tok_s") -> dict[str, list[float]]:
+    """users, predicted and measured of the largest closed-loop sweep of one request size in a table."""
+    sizes: dict[str, list[Mapping[str, Any]]] = {}
+    for row in _counted(table, metric, None):
+        users, _, size = row["load"].partition(" users, ")
+        if size and users.isdigit():
+            sizes.setdefault(size, []).append(row)
+    rows = max(sizes.values(), key=len, default=[])
+    return {
+        "users": [float(row["load"].split()[0]) for row in rows],
+        "predicted": [row["predicted"] for row in rows],
+        "measured": [row["measured"] for row in rows],
+    }
+
+
 def ratio_plot(tables: Mapping[str, Mapping[str, Any]]) -> Any:
     """Predicted over measured, one panel per metric; full markers below saturation, hollow above; bars: the interval.
 

@@ -127,11 +127,11 @@ def _add_docstrings(node: ast.AST, outline: Outline, level: int) -> None:
 def licence_of(distribution: metadata.Distribution) -> str:
     """The SPDX expression, else the classifiers, else the first line of the licence field."""
     about = distribution.metadata
-    # .get: the backport importlib_metadata, which some package may have loaded, raises for a key that is not there.
-    if expression := about.get("License-Expression"):
-        return str(expression)
+    # Asked with `in`: the backport importlib_metadata, which some package may have loaded, raises for a missing key.
+    if "License-Expression" in about:
+        return about["License-Expression"]
     classifiers = [c.rpartition(" :: ")[2] for c in about.get_all("Classifier") or [] if c.startswith("License ::")]
     if classifiers:
         return "; ".join(classifiers)
-    first = str(about.get("License") or "").strip().splitlines()
+    first = "".join(about.get_all("License") or []).strip().splitlines()
     return first[0] if first else "not stated in the package"

@@ -29,7 +29,7 @@ def hash_of(record: CalibrationRecord) -> str:
 
 
 def _model(numbers: dict[str, Any], record: CalibrationRecord) -> EngineModel:
-    step = {name: tuple(value) if isinstance(value, list) else value for name, value in numbers["step"].items()}
+    step: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in numbers["step"].items()}
     seen = numbers["calibrated"]
     return EngineModel(
         name=numbers["name"], step=StepTime(**step), limits=EngineLimits(**numbers["limits"]),

@@ -38,7 +38,8 @@ def random_case(seed: int, requests: int = 400) -> tuple[Workload, FleetDesign]:
         region=random.integers(0, regions, requests), horizon_s=float(arrived[-1]) * random.uniform(1, 1.5),
     )  # fmt: skip
     retry = Retry(
-        attempts=int(random.integers(1, 4)), timeout_s=float(random.choice([math.inf, 3 * per_request, 30 * per_request])),
+        attempts=int(random.integers(1, 4)),
+        timeout_s=float(random.choice([math.inf, 3 * per_request, 30 * per_request])),
         cancels=bool(random.integers(0, 2)), backoff_s=per_request, budget=[None, 0.1][int(random.integers(0, 2))],
     )  # fmt: skip
     design = FleetDesign(
