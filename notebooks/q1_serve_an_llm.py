@@ -569,10 +569,10 @@ record(
 )
 print(f"knee of the curve through all rungs: predicted {bends['predicted']:.1f}, measured {bends['measured']:.1f} users; "
       f"by single rungs {tables['CPU']['table']['knee'][0]:g} and {tables['CPU']['table']['knee'][1]:g}, which one noisy rung decides")  # fmt: skip
-held_out.held_out_table(tables["CPU"]["table"])
+held_out.held_out_table(tables["CPU"])
 
 # %%
-held_out.held_out_table(tables["H100"]["table"])
+held_out.held_out_table(tables["H100"])
 
 # %% [markdown]
 # **Four ways to know a load, and where they part.** A formula knows the steady state and no waiting. A queue knows
@@ -580,7 +580,16 @@ held_out.held_out_table(tables["H100"]["table"])
 # the scheduler. The last column is the engine itself, on the same arrivals. Red: more than a quarter off.
 
 # %%
-held_out.chain_table(tables["CPU"]["chain"])
+held_out.chain_table(
+    tables["CPU"]["chain"],
+    [
+        "6 users, 64/64",
+        "24 users, 64/64",
+        "5 users, 512/16",
+        "poisson, 50% of saturation, 96/16",
+        "bursty, 80% of saturation, 96/16",
+    ],
+)
 
 # %% [markdown]
 # ### 5.2 A day at a million users
@@ -612,10 +621,27 @@ print(f"SIMULATED; {days['an ordinary day'].evidence.validation}")
 fleet_figures.day_panels(days, slo_s)
 
 # %% [markdown]
-# Read the third row first. On an ordinary day the worst minutes are the morning's, when the load doubles faster than
-# machines start. When a zone goes, what is left carries everything until replacements are up: that is what the spare
-# capacity of N-1 is for, and its price is in the last row.
+# Read the third row first. When a zone goes, what is left carries everything until replacements are up: that is what
+# spare capacity is for, and its price is in the last row.
 #
+# **What the scaler aims at decides more than how fast it is.** The same day, with other numbers of requests in flight
+# per replica. The first is what the sizing on means found; it holds on the mean, and leaves nothing for a burst that
+# comes minutes before its machines.
+
+# %%
+rows = []
+for aim in (a.utilisation_ceiling, 0.6, 0.4, 0.2):
+    run = simulate(day, day_design(a, share=day_share, engine=large_engine, aim=aim))
+    told, windows = summary(run, slo_s), run.by_window(300)
+    late = float((windows["ttft_p99"] > slo_s).mean())
+    rows.append((f"{aim * magnitude(design.best_large.capacity.concurrency, 'request'):.0f}", f"{late:.0%}", f"{told['in time']:.2%}",
+                 f"{told['ttft_p99_s'] * 1000:,.0f}", money(Q(month_of(run.usd) / day_share, "USD"))))  # fmt: skip
+    record(f"aim_{aim:g}", {"late_share_of_day": late, **told}, evidence=run.evidence)
+pd.DataFrame(
+    rows, columns=["in flight per replica", "of the day p99 over target", "in time", "TTFT p99, ms", "a month"]
+).style.hide(axis="index")
+
+# %% [markdown]
 # How does it work? A replica in steps, written with simpy to be read (`reference/sizing/fleet/teaching.py`, a hundred
 # lines), and the compiled simulator that jumps over steps in which nothing happens. They must agree to the last token:
 
@@ -636,8 +662,9 @@ print(f"{few.requests} requests, {jumping.steps:,} engine steps: first tokens at
 # %% [markdown]
 # ### 5.3 Which replica gets the next request?
 #
-# The busiest hour again, under five routing policies. Conversations repeat their history: a replica that still holds it
-# reads only the new turn. But follow the cache too faithfully and you queue behind it.
+# A busy hour on a fleet that is as tight as a budget wants it, under five routing policies. Conversations repeat their
+# history: a replica that still holds it reads only the new turn. But follow the cache too faithfully and you queue
+# behind it, and whoever does not look at queues at all pays in the tail.
 
 # %%
 from reference.sizing.claims.q1.day import busy_hour
@@ -721,6 +748,8 @@ from workbook.figures.plan_explorer import explorer as plan_explorer
 plan_explorer(Requirements())
 
 # %% [markdown]
+# ### 5.8 What if
+#
 # - **Scale on queue depth, not on GPU utilisation.** A batching engine is "fully utilised" long before it is full.
 # - **A cold start takes minutes, a burst seconds.** Standby instances must carry the burst alone; the ledger's row on
 #   the warm pool has the count. The cheaper answer is to shed or to degrade to the small model for those minutes.

@@ -104,10 +104,13 @@ def routing_bars(rows: Sequence[Mapping[str, Any]]) -> Any:
             )
         right.barh(at, [row["hit_share"] for row in rows], color=GREEN)
         best = min(rows, key=lambda row: row["ttft_p99_ms"])
-        left.set(yticks=list(at), xlabel="first token, ms", title=f"shortest tail: {best['name']}")
+        left.set(
+            yticks=list(at),
+            xlabel="first token, ms (dark: median, light: 99th percentile)",
+            title=f"shortest tail: {best['name']}",
+        )
         left.set_yticklabels(names, color=INK)
         left.invert_yaxis()
-        left.legend(fontsize=7.5, loc="lower right")
         left.margins(x=0.15)
         right.set(
             xlabel="prompt tokens found in the prefix cache, share",

@@ -5,19 +5,21 @@ A table here is the dictionary that `reference.sizing.engine_model.errors.ErrorT
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from reference.sizing.evidence import Measured
 from workbook.figures.style import BLUE, GREEN, GREY, INK, LIGHT, RED, close, styled
 
 # Metric, words, and the error that was aimed at below saturation.
 METRICS = (
     ("output_tok_s", "output tokens per second", 0.10),
-    ("tpot_p50_ms", "TPOT, median", 0.10),
-    ("ttft_p50_ms", "TTFT, median", 0.15),
-    ("ttft_p99_ms", "TTFT, 99th percentile", 0.25),
+    ("tpot_p50_ms", "TPOT median, ms", 0.10),
+    ("ttft_p50_ms", "TTFT median, ms", 0.15),
+    ("ttft_p99_ms", "TTFT p99, ms", 0.25),
 )
 COLOURS = (BLUE, GREEN, RED)
 # Where benchmarks/held_out.py and benchmarks/held_out_gpu.py leave their tables.
@@ -90,9 +92,23 @@ def ratio_plot(tables: Mapping[str, Mapping[str, Any]]) -> Any:
         return close(figure)
 
 
-def held_out_table(table: Mapping[str, Any], badge: str = "") -> Any:
-    """Every point with every metric: predicted, measured, error; errors beyond the aim in red. For a notebook cell."""
+def evidence_of(stored: Mapping[str, Any]) -> Measured:
+    """Where a stored table's measurements come from."""
+    machine = stored["machine"]
+    if not isinstance(machine, str):
+        machine = f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB"
+    points = {row["load"] for row in stored["table"]["rows"]}
+    return Measured(
+        machine, stored["versions"], stored["command"], len(points), f"{len(points)} loads, one run each",
+        dt.date.fromisoformat(stored["date"]),
+    )  # fmt: skip
+
+
+def held_out_table(stored: Mapping[str, Any]) -> Any:
+    """Every point with every metric, predicted / measured (error); errors beyond the aim in red. For a notebook."""
     from IPython.display import HTML
+
+    table, badge = stored["table"], evidence_of(stored)._repr_html_()
 
     loads = list(dict.fromkeys(row["load"] for row in table["rows"]))
     by = {(row["load"], row["metric"]): row for row in table["rows"]}
@@ -116,7 +132,7 @@ def held_out_table(table: Mapping[str, Any], badge: str = "") -> Any:
     knee = table.get("knee")
     tail = f" Knee predicted at {knee[0]:g}, measured at {knee[1]:g} users." if knee else ""
     return HTML(
-        f"{badge}<table style='font-size:85%'><caption style='text-align:left'>{html.escape(table['caption'])}.{tail}"
+        f"{badge}<table style='font-size:85%'><caption style='text-align:left'>predicted / measured (error).{tail}"
         f"</caption><tr><th>load</th>{head}<th></th></tr>{''.join(body)}{foot}</table>"
     )
 
@@ -131,16 +147,17 @@ def _or_dash(value: float) -> str:
     return f"{value:.1%}" if math.isfinite(value) else "none"
 
 
-def chain_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+def chain_table(rows: Sequence[Mapping[str, Any]], loads: Sequence[str] | None = None) -> Any:
     """One load, four ways to know it: formula, queue, simulation, engine; each with its distance from the engine.
 
     rows: load, metric, unit, formula, queueing, simulation, engine (numbers, or None where a way has no answer).
+    loads: those to show; all if none is named.
     """
     from IPython.display import HTML
 
     ways = ("formula", "queueing", "simulation")
     body = []
-    for row in rows:
+    for row in [row for row in rows if loads is None or row["load"] in loads]:
         cells = []
         for way in ways:
             value = row.get(way)

@@ -94,7 +94,7 @@ def notes(plan: Plan) -> list[str]:
             "pools less than the whole: the tail is no better than shown."
         )
     if any("not calibrated" in row.badges for row in sized):
-        lines.append("not calibrated: no measurement of this engine on this GPU; its times are derived from rooflines.")
+        lines.append("not calibrated: no measurement of this engine on this GPU; its times come from its roofline, or from what another model reached there.")
     for row in sized:
         for badge in row.badges:
             if badge.startswith("outside"):

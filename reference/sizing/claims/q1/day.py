@@ -27,6 +27,8 @@ from .design import Option, corrected_design_q1
 from .scaling import cold_start
 
 SPREAD = 0.3  # assumed headroom over the replicas that the sizing asks for, as the scaler's upper bound
+AIM = 0.4  # assumed; the notebook shows what other aims cost
+NEAR_FULL = 0.95  # assumed: a fleet as tight as a budget wants it, as a share of what its engines can do
 
 
 @functools.lru_cache(maxsize=8)
@@ -95,11 +97,12 @@ def day_traffic(
 def day_design(
     a: Q1Assumptions | None = None, *, share: float = 1.0, engine: EngineModel | None = None,
     routing: Routing | None = None, retry: Retry | None = None, outages: tuple[Outage, ...] = (),
-    scaling: Autoscaling | None = None, admission: Admission | None = None,
+    scaling: Autoscaling | None = None, admission: Admission | None = None, aim: float = AIM,
 ) -> FleetDesign:  # fmt: skip
-    """The corrected fleet over three zones of one region: scaled on requests in flight, started by the clock.
+    """The corrected fleet over three zones of one region, scaled on requests in flight.
 
-    The scaler aims at the requests in flight that the sizing found per replica, times the utilisation ceiling.
+    aim: requests in flight per replica that the scaler holds, as a share of those that the sizing found. What holds on
+    the mean leaves nothing for bursts while machines start, so it is well below the utilisation ceiling.
     """
     a = a or Q1Assumptions()
     option = large_option(a)
@@ -108,7 +111,7 @@ def day_design(
         scaling = Autoscaling(
             least=max(3, math.ceil(sized * magnitude(a.trough, "rpm") * a.burst / magnitude(a.peak, "rpm"))),
             most=max(4, math.ceil(sized * (1 + SPREAD))),
-            target_in_flight=max(1.0, a.utilisation_ceiling * magnitude(option.capacity.concurrency, "request")),
+            target_in_flight=max(1.0, aim * magnitude(option.capacity.concurrency, "request")),
             cold_start_s=magnitude(cold_start(a), "s"),
             warm_pool=max(1, round(a.warm_pool * share)),
         )
@@ -138,15 +141,24 @@ def busy_hour(
     a: Q1Assumptions | None = None, *, share: float = 1.0, engine: EngineModel | None = None, load: float = 1.0,
     minutes: float = 60.0, seed: int = 0,
 ) -> tuple[Workload, FleetDesign]:  # fmt: skip
-    """An hour at the busy hours' rate times `load`, and the fleet that the sizing asks for, fixed, spares included."""
+    """An hour at the busy hours' rate times `load`, and a fixed fleet that is NEAR_FULL under it.
+
+    Full is the engine's saturation with the shared prompt cached; what the conversations' history saves is left over.
+    """
+    from reference.sizing.engine_model.predict import saturation
+
     a = a or Q1Assumptions()
+    model = engine or day_engine(a)
+    rate = magnitude(a.busy, "request/s") * share * load
     traffic = day_workload(
-        magnitude(a.busy, "request/s") * 86400 * share * load, DayProfile.flat(), _text(a), _answers(a),
-        sessions=conversations(a), shared=round(magnitude(a.shared_prefix, "token/request")), seed=seed,
-        hours=minutes / 60, max_model_len=round(magnitude(a.max_context, "token/request")),
+        rate * 86400, DayProfile.flat(), _text(a), _answers(a), sessions=conversations(a),
+        shared=round(magnitude(a.shared_prefix, "token/request")), seed=seed, hours=minutes / 60,
+        max_model_len=round(magnitude(a.max_context, "token/request")),
     )  # fmt: skip
-    replicas = max(3, round(magnitude(large_option(a).fleet.total, "replica") * share))
-    return traffic, day_design(a, share=share, engine=engine, scaling=Autoscaling.fixed(replicas))
+    uncached = round(magnitude(a.prompt - a.shared_prefix, "token/request"))
+    each = saturation(model, uncached, round(magnitude(a.output, "token/request")))
+    replicas = max(3, math.ceil(rate / (NEAR_FULL * each)))
+    return traffic, day_design(a, share=share, engine=model, scaling=Autoscaling.fixed(replicas))
 
 
 PATIENCE_S = 5.0  # assumed: a user who sees nothing for so long asks again
