@@ -94,7 +94,10 @@ def notes(plan: Plan) -> list[str]:
             "pools less than the whole: the tail is no better than shown."
         )
     if any("not calibrated" in row.badges for row in sized):
-        lines.append("not calibrated: no measurement of this engine on this GPU; its times come from its roofline, or from what another model reached there.")
+        lines.append(
+            "not calibrated: this engine was not measured on this GPU; its times come from its roofline, or from what "
+            "another model reached there."
+        )
     for row in sized:
         for badge in row.badges:
             if badge.startswith("outside"):
