@@ -104,7 +104,7 @@ def test_the_plan_is_printed_with_its_recommendation(asked):
     assert "Recommended: " in result.stdout
     assert "A whole day, autoscaled" in result.stdout
     assert "0 dated prices of NVIDIA H200" in result.stdout
-    assert "not calibrated: no measurement" in result.stdout
+    assert "not calibrated: this engine was not measured" in result.stdout
     assert "simulating bf16 on 1 x l4" in result.stderr
 
 

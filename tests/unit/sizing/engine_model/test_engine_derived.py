@@ -78,7 +78,7 @@ def test_a_measured_deployment_is_taken_as_measured_and_another_is_derived():
         assert engine_for(other, context=8192).evidence.badge == "DERIVED"
     # Nothing longer than the measured engine allowed was measured.
     assert engine_for(h100(), context=16384).evidence.badge == "DERIVED"
-    with pytest.raises(KeyError, match="no calibration record 'tpu'; known: h100"):
+    with pytest.raises(KeyError, match="no calibration record 'tpu'; known: .*h100"):
         fitted("tpu")
 
 
@@ -91,8 +91,13 @@ def test_transferred_to_itself_an_engine_stays_what_it_was():
         assert 0 < share <= 1
         if share < 1:
             assert again.step.curve(knot) == pytest.approx(step.curve(knot), rel=1e-6)
-    assert again.step.kv_s == pytest.approx(step.kv_s)
-    assert again.step.pair_s == pytest.approx(step.pair_s)
+    # Load points tell the cache's reads from the rest of a step only roughly: a fit that came out faster than the
+    # bandwidth is taken back to it.
+    for name, share in (("kv_s", shares.kv), ("pair_s", shares.pair)):
+        if share < 1:
+            assert getattr(again.step, name) == pytest.approx(getattr(step, name))
+        else:
+            assert getattr(again.step, name) >= getattr(step, name)
     assert (again.overhead_s, again.step.sequence_s) == (source.model.overhead_s, step.sequence_s)
 
 
