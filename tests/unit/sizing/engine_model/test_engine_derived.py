@@ -78,7 +78,7 @@ def test_a_measured_deployment_is_taken_as_measured_and_another_is_derived():
         assert engine_for(other, context=8192).evidence.badge == "DERIVED"
     # Nothing longer than the measured engine allowed was measured.
     assert engine_for(h100(), context=16384).evidence.badge == "DERIVED"
-    with pytest.raises(KeyError, match="no calibration record 'tpu'; known: .*h100"):
+    with pytest.raises(KeyError, match=r"no calibration record 'tpu'; known: .*h100"):
         fitted("tpu")
 
 
