@@ -83,7 +83,12 @@ class Plan:
         if over:
             return min(over, key=lambda row: row.over_budget_usd)
         out = [row for row in self.rows if row.status in ("failed", "infeasible")]
-        return min(out, key=lambda row: (row.status != "failed", row.candidate.miss), default=None)
+
+        # What does not fit was never held to the targets: it comes last, however little is short.
+        def distance(row: Row) -> tuple[bool, bool, float]:
+            return row.status != "failed", row.reason.startswith("does not fit"), row.candidate.miss
+
+        return min(out, key=distance, default=None)
 
 
 def plan(
