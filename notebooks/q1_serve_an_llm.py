@@ -554,7 +554,7 @@ tables = {name: json.loads((results / file).read_text("utf-8")) for name, file i
 for name, stored in tables.items():
     for metric, words, aim in held_out.METRICS:
         error = held_out.median_error(stored["table"], metric)
-        record(f"held_out_{name}_{metric}", error, unit="median relative error",
+        record(f"held_out_{name.replace(' ', '_')}_{metric}", error, unit="median relative error",
                evidence={"kind": "MEASURED", "record": f"benchmarks/results/{held_out.RECORDED[name]}", "date": stored["date"]})  # fmt: skip
         print(f"{name}: {words}: median error {error:.1%} below saturation (aimed at {aim:.0%})")
 held_out.ratio_plot({name: stored["table"] for name, stored in tables.items()})

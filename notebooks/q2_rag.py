@@ -629,7 +629,7 @@ print(f"SIMULATED; service times MEASURED: {h100.machine}, {h100.date}")
 replicas_against_prompt(rows)
 
 # %% [markdown]
-# The whole answer takes many times the target at any number of replicas: what can be promised is the *first* token.
+# The whole answer takes longer than the target at any number of replicas: what can be promised is the *first* token.
 # And the engines spend their time on reading, not on writing: five passages instead of ten save more than any tuning.
 
 # %% [markdown]
