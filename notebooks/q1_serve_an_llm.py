@@ -664,7 +664,7 @@ print(f"{few.requests} requests, {jumping.steps:,} engine steps: first tokens at
 #
 # A busy hour on a fleet that is as tight as a budget wants it, under five routing policies. Conversations repeat their
 # history: a replica that still holds it reads only the new turn. But follow the cache too faithfully and you queue
-# behind it, and whoever does not look at queues at all pays in the tail.
+# behind it. Which policy wins depends on the size of the fleet: run it with `day_share = 1` as well.
 
 # %%
 from reference.sizing.claims.q1.day import busy_hour
