@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.sizing.evidence import Derived
-from reference.sizing.hardware import accelerator
 from reference.sizing.roofline import Deployment
-from reference.sizing.shapes import shape
 from reference.sizing.throughput import MAX_NUM_SEQS
 from reference.sizing.units import Q, magnitude
 
@@ -23,6 +21,7 @@ from .fit import Fitted
 from .model import EngineLimits, EngineModel, StepTime
 from .record import CalibrationRecord, records
 from .replay import Load, replay
+from .roofs import deployment_of, kv_roof_s, pair_roof_s, roofs
 from .stored import fit_or_load
 
 # Tokens of a step, as vLLM 0.26 chose them by itself for an offline engine (measurements/h100-*.json).
@@ -34,7 +33,7 @@ def knots_for(deployment: Deployment, budget: int) -> tuple[float, ...]:
     knots = {2.0**k for k in range(budget.bit_length()) if 2**k <= budget} | {float(budget)}
 
     def compute_bound(tokens: float) -> bool:
-        memory, arithmetic = _roofs(deployment, tokens)
+        memory, arithmetic = roofs(deployment, tokens)
         return arithmetic > memory
 
     low, high = 1, budget
@@ -44,21 +43,6 @@ def knots_for(deployment: Deployment, budget: int) -> tuple[float, ...]:
             low, high = (low, middle) if compute_bound(middle) else (middle, high)
         knots |= {float(low), float(high)}
     return tuple(sorted(knots))
-
-
-def _roofs(deployment: Deployment, tokens: float) -> tuple[float, float]:
-    """Seconds of a step of `tokens` tokens at 100 % of bandwidth and of peak, without attention."""
-    memory = deployment.weight_bytes_read(tokens) / deployment.bandwidth
-    return memory, deployment.flops(tokens, 0, tokens) / deployment.peak
-
-
-def _kv_s(deployment: Deployment) -> float:
-    return deployment.kv_token_bytes / (deployment.bandwidth * deployment.bandwidth_efficiency)
-
-
-def _pair_s(deployment: Deployment) -> float:
-    model = deployment.shape
-    return 4 * model.layers * model.heads * model.head_dim / (deployment.peak * deployment.compute_efficiency)
 
 
 def _limits(
@@ -90,7 +74,7 @@ def engine_from_deployment(
     host = magnitude(deployment.host_overhead, "s")
     seconds, slowest = [], 0.0
     for tokens in knots:
-        memory, arithmetic = _roofs(deployment, tokens)
+        memory, arithmetic = roofs(deployment, tokens)
         longest = max(memory / deployment.bandwidth_efficiency, arithmetic / deployment.compute_efficiency)
         slowest = max(slowest, longest + deployment.communication(tokens) + host)
         seconds.append(slowest)
@@ -102,17 +86,11 @@ def engine_from_deployment(
             "compute_efficiency": deployment.compute_efficiency,
         },
     )  # fmt: skip
-    step = StepTime(knots, tuple(seconds), 0.0, _kv_s(deployment), _pair_s(deployment))
+    step = StepTime(
+        knots, tuple(seconds), 0.0, kv_roof_s(deployment) / deployment.bandwidth_efficiency,
+        pair_roof_s(deployment) / deployment.compute_efficiency,
+    )  # fmt: skip
     return EngineModel(name or deployment.name, step, limits, evidence)
-
-
-def deployment_of(record: CalibrationRecord) -> Deployment:
-    """The deployment that a record measured. Raises ValueError if its GPU is not in the table."""
-    if record.hardware is None:
-        raise ValueError(f"{record.key} was measured on {record.machine}, which is not in hardware.toml")
-    return Deployment(
-        shape(record.model), accelerator(record.hardware), gpus=record.gpus, weight_dtype=record.weight_dtype
-    )
 
 
 @functools.cache
@@ -171,9 +149,9 @@ def shares_of(source: Fitted) -> Shares:
     reach = deployment.bandwidth_efficiency
     if record.read_gb_s is not None:
         reach = min(1.0, record.gpus * record.read_gb_s * 1e9 / deployment.bandwidth)
-    host = max(0.0, step.curve(1) - _roofs(deployment, 1)[0] / reach)
-    share = tuple(min(1.0, max(_roofs(deployment, k)) / max(step.curve(k) - host, 1e-12)) for k in step.knots)
-    kv, pair = _kv_s(deployment) * deployment.bandwidth_efficiency, _pair_s(deployment) * deployment.compute_efficiency
+    host = max(0.0, step.curve(1) - roofs(deployment, 1)[0] / reach)
+    share = tuple(min(1.0, max(roofs(deployment, k)) / max(step.curve(k) - host, 1e-12)) for k in step.knots)
+    kv, pair = kv_roof_s(deployment), pair_roof_s(deployment)
     return Shares(
         host, step.knots, share,
         kv=min(1.0, kv / step.kv_s) if step.kv_s else 1.0, pair=min(1.0, pair / step.pair_s) if step.pair_s else 1.0,
@@ -203,13 +181,13 @@ def transferred(
     knots = tuple(sorted(set(knots_for(deployment, limits.max_num_batched_tokens)) | set(shares.knots)))
     seconds, slowest = [], 0.0
     for tokens in knots:
-        least = max(_roofs(deployment, tokens)) / shares.at(tokens)
+        least = max(roofs(deployment, tokens)) / shares.at(tokens)
         slowest = max(slowest, least + shares.host_s + deployment.communication(tokens))
         seconds.append(slowest)
     step = StepTime(
         knots, tuple(seconds), source.model.step.sequence_s,
-        _kv_s(deployment) * deployment.bandwidth_efficiency / shares.kv,
-        _pair_s(deployment) * deployment.compute_efficiency / shares.pair,
+        kv_roof_s(deployment) / shares.kv,
+        pair_roof_s(deployment) / shares.pair,
     )  # fmt: skip
     evidence = Derived(
         "engine_model.derived.transferred",

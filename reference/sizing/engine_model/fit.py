@@ -18,6 +18,7 @@ from .direct import KV, PAIR, Unknowns
 from .model import CalibratedRange, EngineLimits, EngineModel
 from .record import CalibrationRecord, LoadPoint
 from .replay import Load, replay
+from .roofs import within_roofs
 
 # Relative error (sd of the logarithm) at which a metric of a point counts as one unit: assumed. A 99th percentile of
 # some hundred requests is a few of them, and a first token waits for chance, so they count less than the means.
@@ -157,7 +158,7 @@ class _Template:
     def model(self, unknowns: Unknowns) -> EngineModel:
         return EngineModel(
             name=self.record.key,
-            step=unknowns.step(),
+            step=within_roofs(unknowns.step(), self.record),
             limits=limits_of(self.record),
             evidence=self.record.evidence,
             overhead_s=unknowns.overhead_s,

@@ -20,7 +20,7 @@ from .record import FOLDER, CalibrationRecord, records
 
 FITS = FOLDER / "fits"
 # Raise it when the fit itself changes: stored fits of another version are not used.
-FIT_VERSION = 1
+FIT_VERSION = 2
 
 
 def hash_of(record: CalibrationRecord) -> str:

@@ -6,6 +6,7 @@ import pytest
 
 from reference.sizing.engine_model import stored
 from reference.sizing.engine_model.record import records
+from reference.sizing.engine_model.roofs import deployment_of, kv_roof_s, pair_roof_s, roofs
 
 KEYS = sorted(records())
 
@@ -17,6 +18,18 @@ def test_every_record_has_a_stored_fit_of_its_present_content(key):
     assert kept is not None, f"{key} has no fit, run `python -m reference.sizing.engine_model.stored`"
     assert kept.model.evidence == record.evidence
     assert kept.draws
+
+
+@pytest.mark.parametrize("key", [key for key in KEYS if records()[key].hardware])
+def test_no_fit_and_none_of_its_draws_is_faster_than_the_data_sheet(key):
+    record = records()[key]
+    deployment = deployment_of(record)
+    kept = stored.load(record)
+    for model in (kept.model, *kept.draws):
+        for knot, second in zip(model.step.knots, model.step.seconds, strict=True):
+            assert second >= max(roofs(deployment, knot, 1)) * (1 - 1e-9), (knot, second)
+        assert model.step.kv_s >= kv_roof_s(deployment) * (1 - 1e-9)
+        assert model.step.pair_s >= pair_roof_s(deployment) * (1 - 1e-9)
 
 
 def test_what_is_stored_comes_back_the_same(tmp_path):
