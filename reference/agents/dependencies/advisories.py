@@ -116,7 +116,7 @@ def import_osv(source: Path, out: Path) -> int:
     Raises:
         ReviewError: nothing could be read; `out` is not touched.
     """
-    from reference.agents.llm.store import write_whole
+    from reference.sizing.files import write_whole
 
     records, newest = [], ""
     for one in _osv_records(source):

@@ -74,7 +74,7 @@ class Worth:
         return ""
 
     def save(self, path: Path) -> None:
-        from reference.agents.llm.store import write_whole
+        from reference.sizing.files import write_whole
 
         write_whole(path, json.dumps(asdict(self), indent=1) + "\n")
 

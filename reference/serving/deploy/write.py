@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from reference.sizing.files import write_all
 
 from .kubernetes import manifests, service_monitor
 from .ray_serve import ray_serve_config
@@ -44,19 +44,12 @@ def texts(spec: Deployed) -> dict[str, str]:
 
 def export(folder: str | Path, spec: Deployed) -> dict[str, Path]:
     """Write the files into `folder`, which is made; returns name -> path. Raises DeployError if that cannot be."""
-    target, made = Path(folder), {}
+    target = Path(folder)
     content = texts(spec)
     for name in content:
         if (target / name).is_dir():
             raise DeployError(f"{target / name} is a folder: name another folder to export to")
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as scratch:
-            for name, text in content.items():
-                (Path(scratch) / name).write_text(text, encoding="utf-8")
-            for name in content:
-                os.replace(Path(scratch) / name, target / name)
-                made[name] = target / name
+        return write_all(target, content)
     except OSError as error:
         raise DeployError(f"folder {target} cannot be written: {error.strerror or error}") from None
-    return made

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from reference.sizing.evidence import Measured
+from reference.sizing.files import write_whole
 
 SCHEMA_VERSION = 2  # 1 is `reference.sizing.records`: points without steps, limits or percentiles
 FOLDER = Path(__file__).parent.parent / "measurements"
@@ -148,18 +147,8 @@ class CalibrationRecord(_Strict):
 
     def save(self, folder: str | Path = FOLDER) -> Path:
         """Write `folder`/`key`.json; the file is complete or absent, never half-written."""
-        target = Path(folder) / f"{self.key}.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=target.name, suffix=".tmp")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=1, exclude_none=True) + "\n")
-            os.chmod(temporary, 0o644)  # a temporary file is its owner's alone; a record is for everybody
-            os.replace(temporary, target)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        return target
+        text = self.model_dump_json(indent=1, exclude_none=True) + "\n"
+        return write_whole(Path(folder) / f"{self.key}.json", text)
 
     @classmethod
     def load(cls, path: str | Path) -> CalibrationRecord:

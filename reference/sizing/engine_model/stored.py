@@ -9,10 +9,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
+
+from reference.sizing.files import write_whole
 
 from .fit import Fitted, Residual, fit_engine
 from .model import CalibratedRange, EngineLimits, EngineModel, StepTime
@@ -70,17 +70,7 @@ def from_dict(content: dict[str, Any], record: CalibrationRecord) -> Fitted:
 
 def save(fitted: Fitted, folder: Path = FITS) -> Path:
     """Write `folder`/`key`.json, complete or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{fitted.record.key}.json"
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix=target.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(to_dict(fitted), indent=1) + "\n")
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    return target
+    return write_whole(folder / f"{fitted.record.key}.json", json.dumps(to_dict(fitted), indent=1) + "\n")
 
 
 def load(record: CalibrationRecord, folder: Path = FITS) -> Fitted | None:

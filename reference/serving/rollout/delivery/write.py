@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from reference.serving.rollout.delivery.argo import argo_manifests
 from reference.serving.rollout.delivery.github import github_workflow
 from reference.serving.rollout.delivery.kubernetes import kubernetes_manifests
 from reference.serving.rollout.types import Policy, RolloutError
+from reference.sizing.files import write_all
 
 HEAD = (
     "# Made by `workbook rollout export` from policy.json; change that file and export again.\n"
@@ -47,14 +46,6 @@ def export(
         "kubernetes.yaml": to_yaml(kubernetes_manifests(model, policy, image, engine_image)),
     }
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        made = {}
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            for name, text in texts.items():
-                (Path(scratch) / name).write_text(text, encoding="utf-8")
-            for name in texts:
-                os.replace(Path(scratch) / name, folder / name)
-                made[name] = folder / name
+        return write_all(folder, texts)
     except OSError as error:
         raise RolloutError(f"folder: {folder} cannot be written ({error.strerror})") from None
-    return made
