@@ -840,7 +840,7 @@ fleet_figures.burst_panels(judges, deadline(a))
 
 # %% [markdown]
 # The queue of a burst outlives it by `length x (factor - 1/u) / (1/u - 1)` at a utilisation u before it: a well-used fleet needs
-# many minutes for what came in two. A scaler that starts machines in four minutes helps the next burst, not this one. So
+# far longer than the burst to work it off. A scaler whose machines are ready after that helps the next burst, not this one. So
 # bound the queue, say what happens to the rest (people, or "published, judged later" by category), and alert on it.
 
 # %% [markdown]

@@ -1,6 +1,6 @@
 """Engine models of machines that were not measured: from a roofline, or from shares of it that another model reached.
 
-`engine_for` takes the fitted record of exactly this deployment if there is one, and scales it nowhere.
+`known.best_known_engine` chooses between them and the fitted record of exactly the deployment.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from reference.sizing.evidence import Derived
 from reference.sizing.roofline import Deployment
@@ -107,17 +106,6 @@ def record_for(deployment: Deployment) -> CalibrationRecord | None:
     wanted = (deployment.hardware.key, deployment.gpus, deployment.shape.key, deployment.weight_dtype)
     same = [r for r in records().values() if (r.hardware, r.gpus, r.model, r.weight_dtype) == wanted]
     return max(same, key=lambda r: len(r.steps) + len(r.prefills) + len(r.points), default=None)
-
-
-def engine_for(deployment: Deployment, *, context: int, **settings: Any) -> EngineModel:
-    """The fitted record of this deployment, as measured, its limits included; else `engine_from_deployment`.
-
-    settings: those of `engine_from_deployment`; they apply to a derived engine only.
-    """
-    record = record_for(deployment)
-    if record is not None and record.limits.max_model_len >= context:
-        return fitted(record.key).model
-    return engine_from_deployment(deployment, context=context, **settings)
 
 
 @dataclass(frozen=True)

@@ -29,10 +29,10 @@ COLD_START_S = 240.0  # assumed: machine, image, weights, warm-up of a small mod
 
 def judge_engine(a: Q4Assumptions | None = None) -> EngineModel:
     """One replica of the judge on the design's card."""
-    from reference.sizing.engine_model.derived import engine_for
+    from reference.sizing.engine_model.known import best_known_engine
 
     a = a or Q4Assumptions()
-    return engine_for(a.deployment(a.judge_gpu, "fp8"), context=CONTEXT, max_num_seqs=64)
+    return best_known_engine(a.deployment(a.judge_gpu, "fp8"), context=CONTEXT, max_num_seqs=64)
 
 
 def judge_traffic(

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from reference.sizing.engine_model.derived import (
     deployment_of,
-    engine_for,
     engine_from_deployment,
     fitted,
     knots_for,
@@ -17,6 +16,7 @@ from reference.sizing.engine_model.derived import (
     transfer_errors,
     transferred,
 )
+from reference.sizing.engine_model.known import best_known_engine
 from reference.sizing.hardware import accelerator
 from reference.sizing.memory import Infeasible
 from reference.sizing.roofline import Deployment
@@ -69,15 +69,15 @@ def test_the_cache_of_a_derived_engine_is_the_memory_plans():
 
 
 def test_a_measured_deployment_is_taken_as_measured_and_another_is_derived():
-    measured = engine_for(h100(), context=8192)
+    measured = best_known_engine(h100(), context=8192)
     assert measured == fitted(BF16).model
     assert measured.evidence.badge == "MEASURED"
     assert record_for(h100()).key == BF16
     for other in (h100(weight_dtype="int4"), h100(gpus=2), Deployment(shape("llama-3.1-8b"), accelerator("a100-80"))):
         assert record_for(other) is None
-        assert engine_for(other, context=8192).evidence.badge == "DERIVED"
+        assert best_known_engine(other, context=8192).evidence.badge == "DERIVED"
     # Nothing longer than the measured engine allowed was measured.
-    assert engine_for(h100(), context=16384).evidence.badge == "DERIVED"
+    assert best_known_engine(h100(), context=16384).evidence.badge == "DERIVED"
     with pytest.raises(KeyError, match=r"no calibration record 'tpu'; known: .*h100"):
         fitted("tpu")
 
