@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("reference", "workbook")
+PACKAGES = ("reference", "exercises", "workbook")
 LONGEST_MODULE = 400
 
 # A room may import from those it lists, and from itself.
 ROOMS = {
     "reference.sizing": (),
     "reference": ("reference",),
-    "workbook": ("reference",),
+    "exercises": ("reference",),
+    "workbook": ("reference", "exercises"),
 }
 # Seconds to import: inside the functions that need them only.
 HEAVY = {

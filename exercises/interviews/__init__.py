@@ -1,0 +1,1 @@
+"""Mock interviews: one per question, with a design that follow-ups change and re-run."""

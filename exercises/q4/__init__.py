@@ -1,0 +1,1 @@
+"""Exercises of question 4."""

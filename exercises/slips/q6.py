@@ -1,0 +1,5 @@
+"""Slips of question 6."""
+
+from exercises.slips.kind import Slip
+
+SLIPS: dict[str, Slip] = {}
