@@ -61,7 +61,7 @@ def counts_twice(rankings: list[list[str]], k: float) -> list[list[object]]:
 
 
 def ties_as_they_come(rankings: list[list[str]], k: float) -> list[list[object]]:
-    fused = {name: score for name, score in reference(rankings, k)}
+    fused: dict[str, float] = dict(map(tuple, reference(rankings, k)))
     order = list(dict.fromkeys(name for ids in rankings for name in ids))
     return [[name, fused[name]] for name in sorted(order, key=lambda n: -fused[n])]
 

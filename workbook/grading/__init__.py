@@ -1,0 +1,1 @@
+"""Assignments: hand out variants, read what comes back however damaged, run it apart, mark it, tell everybody why."""
