@@ -1,0 +1,72 @@
+"""Section 8 of a notebook, written from the catalogue: `python -m exercises.section q1 --write`.
+
+The notebooks hold it as text, like everything else that a reader edits; a test compares, so neither drifts.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from exercises.catalogue import exercises_of
+from exercises.model import Exercise, ExerciseError, Kind
+
+HEADING = "# ## 8. Exercises\n"
+_INTRODUCTION = """#
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview {question}` asks you
+# all of this aloud.
+"""
+
+
+def variable(one: Exercise) -> str:
+    """The name that the notebook gives the exercise: `kv_per_token`."""
+    return one.id.split("-", 1)[1].replace("-", "_")
+
+
+def cells(one: Exercise, number: int) -> str:
+    """The cells of one exercise as py:percent: heading, task, and a check that holds the open answer."""
+    name = variable(one)
+    head = f"# %% [markdown]\n# ### 8.{number} {one.title}\n\n# %%\n{name} = practice({one.id!r})\n{name}\n\n# %%\n"
+    head = head.replace("'", '"')
+    if one.kind is Kind.BUILD:
+        assert one.build is not None
+        return f"{head}{one.build.stub.strip()}\n\n\n{name}.check({one.build.name})\n"
+    if one.kind is Kind.DESIGN:
+        return f'{head}my_answer = """\n"""\n{name}.check(my_answer)\n'
+    lines = "".join(f"    {ask.name}=None,{_unit(ask.unit)}\n" for ask in one.asks)
+    return f"{head}{name}.check(\n{lines})\n"
+
+
+def _unit(unit: str) -> str:
+    return f"  # {unit}" if unit else ""
+
+
+def section(question: str) -> str:
+    """The whole section as py:percent, from its heading to the end of the file."""
+    parts = [cells(one, number) for number, one in enumerate(exercises_of(question), 1)]
+    start = "\n# %%\nfrom exercises import practice\n\n"
+    return HEADING + _INTRODUCTION.format(question=question) + start + "\n".join(parts)
+
+
+def replaced(text: str, question: str) -> str:
+    """A notebook's text with its section 8 written anew. Raises ExerciseError if it has none."""
+    if text.count(HEADING) != 1:
+        raise ExerciseError(f"the notebook of {question} has no section that begins with {HEADING.strip()!r}")
+    return text[: text.index(HEADING)] + section(question)
+
+
+def main(arguments: list[str]) -> int:
+    questions = [word for word in arguments if word != "--write"]
+    for question in questions:
+        if "--write" not in arguments:
+            print(section(question), end="")
+            continue
+        (path,) = (Path(__file__).parents[1] / "notebooks").glob(f"{question}_*.py")
+        path.write_text(replaced(path.read_text(encoding="utf-8"), question), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
