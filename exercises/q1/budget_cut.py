@@ -8,9 +8,10 @@ from exercises.model import Criterion, Exercise, Kind, Params
 
 
 def draw(random: Random) -> dict[str, object]:
+    budget = random.choice([40_000, 50_000, 60_000, 80_000])
     return {
-        "budget": random.choice([40_000, 50_000, 60_000]),
-        "needed": random.choice([180_000, 220_000, 260_000]),
+        "budget": budget,
+        "needed": round(budget * random.choice([3.6, 3.9, 4.2])),
         "model": random.choice(["70B", "72B"]),
     }
 

@@ -30,12 +30,13 @@ def _said(p: Params, broken: str) -> dict[str, object]:
     peak = mean * (1 if broken == "2" else p["peak_factor"])
     needed = peak / (p["per_replica"] * (1 if broken == "3" else p["ceiling"]))
     fleet = math.ceil(needed) + (0 if broken == "4" else 1)
+    day = "1,440 minutes" if broken == "1" else "86,400 seconds"
     often = "is served by the same replicas" if broken == "2" else f"has {p['peak_factor']:g} times that"
     used = "fully used" if broken == "3" else f"at most {p['ceiling']:.0%} used"
     spare = "the fraction left over is the spare" if broken == "4" else "and one spare"
     return {
         "lines": [
-            f"A day has {seconds:,} seconds, so the mean is {mean:,.1f} requests per second.",
+            f"The day's messages, spread over its {day}, are a mean of {mean:,.1f} requests per second.",
             f"The busiest minute {often}: {peak:,.1f} requests per second.",
             f"A replica serves {p['per_replica']:g} per second, {used}: {needed:,.2f} replicas.",
             f"Rounded up, {spare}: {fleet:,} replicas.",
@@ -83,8 +84,15 @@ def answers(p: Params) -> dict[str, float | str]:
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
     right = answers(p)
     found: list[Mistake] = [Mistake("carried_mistake", p["said"][3])]
-    if right["wrong_step"] != "4":
-        found.append(Mistake("forgot_spare", float(right["replicas"]) - 1))
+    # A mistake that is the task's own is listed once, as carried on.
+    mean = p["users"] * p["messages"] / 86_400
+    peak = mean * p["peak_factor"]
+    own = {
+        "2": Mistake("average_for_peak", mean / (p["per_replica"] * p["ceiling"]) + 1),
+        "3": Mistake("full_utilisation", peak / p["per_replica"] + 1),
+        "4": Mistake("forgot_spare", peak / (p["per_replica"] * p["ceiling"])),
+    }
+    found += [mistake for step, mistake in own.items() if step != right["wrong_step"]]
     return {
         "wrong_step": [Mistake("other_step", step) for step in STEPS if step != right["wrong_step"]],
         "replicas": found,
