@@ -37,6 +37,7 @@ COMMANDS = (
     "serve",
     "stop",
     "pair",
+    "interview",
 )
 
 
