@@ -34,6 +34,7 @@ COMMANDS = (
     "review-eval",
     "calibrate",
     "plan",
+    "assign",
     "serve",
     "stop",
     "pair",
