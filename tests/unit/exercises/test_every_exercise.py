@@ -7,14 +7,15 @@ import dataclasses
 import inspect
 import json
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from exercises.builds import draw_cases, observe
-from exercises.catalogue import QUESTIONS, all_exercises, exercises_of, solution
+from exercises.catalogue import QUESTIONS, all_exercises, exercise, exercises_of, solution
 from exercises.checking import judge
-from exercises.drawing import flaw, mistakes_of, variant
+from exercises.drawing import mistakes_of, variant
 from exercises.model import Kind, Verdict
 from exercises.numbers import judge_ask, rounded
 from exercises.slips import SLIPS
@@ -27,8 +28,22 @@ built = pytest.mark.parametrize("one", [e for e in all_exercises() if e.build], 
 TRIVIAL = [None, 0, 1, -1, True, False, "", [], {}, [[]], [0], 0.5]
 
 
+@cache
+def _drawn(name):
+    one = exercise(name)
+    return tuple(variant(one, f"person {number}") for number in range(VARIANTS))
+
+
+@cache
+def _known(name, number):
+    """What is right and which mistakes are known, of one variant; both take most of a check's time."""
+    one = exercise(name)
+    params = _drawn(name)[number]
+    return one.answers(params), mistakes_of(one, params)
+
+
 def variants(one, n=VARIANTS):
-    return [variant(one, f"person {number}") for number in range(n)]
+    return _drawn(one.id)[:n]
 
 
 def solved(one, params):
@@ -88,8 +103,8 @@ def test_a_task_shows_no_unfilled_place_and_names_what_is_asked(one):
 @asked
 def test_parameters_hold_no_chosen_answer(one):
     """They are handed out with the task; a choice among them would be its key."""
-    for params in variants(one):
-        right = one.answers(params)
+    for number, params in enumerate(variants(one)):
+        right, _ = _known(one.id, number)
         for ask in one.asks:
             if ask.choices:
                 assert right[ask.name] in ask.choices
@@ -106,12 +121,12 @@ def test_the_solution_earns_everything_on_every_variant(one):
 
 @asked
 def test_every_listed_mistake_is_recognised_as_what_it_is(one):
-    for params in variants(one):
-        right = one.answers(params)
+    for number, params in enumerate(variants(one)):
+        right, listed = _known(one.id, number)
         for ask in one.asks:
-            for mistake in mistakes_of(one, params)[ask.name]:
+            for mistake in listed[ask.name]:
                 value = mistake.value if ask.choices else rounded(ask, float(mistake.value))
-                part = judge_ask(ask, value, right[ask.name], mistakes_of(one, params)[ask.name])
+                part = judge_ask(ask, value, right[ask.name], listed[ask.name])
                 assert part.verdict is Verdict.SLIP, (params, mistake, part)
                 assert part.slip == mistake.slip
                 assert part.earned < 1
@@ -119,8 +134,9 @@ def test_every_listed_mistake_is_recognised_as_what_it_is(one):
 
 @asked
 def test_every_exercise_knows_mistakes_of_its_own(one):
-    for params in variants(one, 3):
-        assert all(mistakes_of(one, params)[ask.name] for ask in one.asks)
+    for number in range(3):
+        _, listed = _known(one.id, number)
+        assert all(listed[ask.name] for ask in one.asks)
 
 
 @built
@@ -201,8 +217,3 @@ def test_every_slip_is_used_or_is_tried_on_every_number():
     text = "\n".join(path.read_text() for path in (ROOT / "exercises").rglob("*.py"))
     generic = {key for key, slip in SLIPS.items() if slip.factors} | {"reciprocal", "rounded_down", "not_rounded"}
     assert not [key for key in SLIPS if key not in generic and text.count(f'"{key}"') < 2]
-
-
-@every
-def test_no_variant_is_flawed(one):
-    assert not [params for params in variants(one) if flaw(one, params)]
