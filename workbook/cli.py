@@ -35,6 +35,7 @@ COMMANDS = (
     "calibrate",
     "plan",
     "assign",
+    "grade",
     "serve",
     "stop",
     "pair",

@@ -107,5 +107,8 @@ def _cell(cell: CellRun) -> dict[str, str]:
 
 
 def _flags(graded: Graded) -> list[dict[str, str]]:
-    pairs = dict.fromkeys(graded.marked.flags)
+    """Without the id of somebody else, which stands in front of that flag's cells."""
+    pairs = dict.fromkeys(
+        (flag, what.partition(": ")[2] if flag is Flag.OTHER_STUDENT else what) for flag, what in graded.marked.flags
+    )
     return [{"what": clean(what, 200), "say": KIND_WORDS[flag]} for flag, what in pairs]

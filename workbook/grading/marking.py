@@ -29,16 +29,14 @@ def mark_student(
     marks, reasons = [], {}
     for name in assignment.exercises:
         one = exercise(name)
-        params = assignment.params[student.id][name]
-        if one.question in found:
-            submission, ran = found[one.question]
-            marks.append(_mark(one, params, assignment.hidden(student.id), submission, ran))
-            reason = ran.reasons.get(name, "")
-        else:
-            marks.append(_not_there(one, missing))
-            reason = ""
-        if reason:
-            reasons[name] = cut(reason, _LONGEST_REASON)
+        if one.question not in found or _is_gone(found[one.question][0]):
+            why = "its notebook cannot be read" if one.question in found and found[one.question][0].path else missing
+            marks.append(_not_there(one, why))
+            continue
+        submission, ran = found[one.question]
+        marks.append(_mark(one, assignment.params[student.id][name], assignment.hidden(student.id), submission, ran))
+        if ran.reasons.get(name):
+            reasons[name] = cut(ran.reasons[name], _LONGEST_REASON)
     return Marked(
         student,
         tuple(marks),
@@ -54,9 +52,16 @@ def mark_student(
     )
 
 
+def _is_gone(submission: Submission) -> bool:
+    """Whether there is no notebook to speak of; one that was read has cells or texts, or its cells are flagged."""
+    whole = (Flag.MISSING_NOTEBOOK, Flag.UNREADABLE)
+    return not submission.cells and not submission.texts and any(flag in whole for flag, _ in submission.flags)
+
+
 def answer_cell(name: str, cells: Sequence[CellRun]) -> CellRun | None:
-    """The run of the cell that answers an exercise: its key ends with the exercise's id, possibly with a remark."""
-    return next((cell for cell in cells if _names(cell.key, name)), None)
+    """The run of the cell that answers an exercise, by its key; one that failed before one that did not."""
+    ours = [cell for cell in cells if _names(cell.key, name)]
+    return next((cell for cell in ours if cell.ended not in (Ended.OK, Ended.NOT_RUN)), ours[0] if ours else None)
 
 
 def _names(text: str, name: str) -> bool:
@@ -72,8 +77,7 @@ def _mark(one: Exercise, params: Mapping[str, Value], hidden: str, submission: S
         return judge(one, params, {"text": submission.texts.get(one.id)})
     if lost and one.id not in ran.values and one.id not in ran.observations:
         return _not_there(one, "its answer cell is missing")
-    cell = answer_cell(one.id, ran.cells)
-    why = _why(one, cell, ran)
+    why = _why(one, submission, ran)
     if one.kind is Kind.BUILD:
         seen = ran.observations.get(one.id)
         if seen is None and one.id in submission.untouched:
@@ -82,9 +86,9 @@ def _mark(one: Exercise, params: Mapping[str, Value], hidden: str, submission: S
         return dataclasses.replace(mark, parts=tuple(_built(part, why) for part in mark.parts))
     answers = ran.values.get(one.id, {})
     mark = judge(one, params, answers)
-    untouched = one.id in submission.untouched
-    parts = [part if untouched or part.name in answers else _unset(part, why) for part in mark.parts]
-    return dataclasses.replace(mark, parts=tuple(parts))
+    if one.id in submission.untouched:
+        return mark
+    return dataclasses.replace(mark, parts=tuple(_unset(part, part.name in answers, why) for part in mark.parts))
 
 
 def _not_there(one: Exercise, reason: str) -> Mark:
@@ -96,22 +100,25 @@ def _not_there(one: Exercise, reason: str) -> Mark:
     return Mark(one.id, one.points, tuple(Part(name, Verdict.OPEN, 0.0, weight, reason) for name, weight in names))
 
 
-def _why(one: Exercise, cell: CellRun | None, ran: Ran) -> str:
-    """Why something of this exercise did not come back; "" if nothing explains it."""
-    if cell is not None and cell.ended is not Ended.OK:
-        last = cell.error.strip().splitlines()[-1] if cell.error.strip() else ""
-        what = f"the cell {cell.ended.value}" if cell.ended is not Ended.NOT_RUN else "the cell was not run"
-        return f"{what}: {cut(last, 120)}" if last else what
+def _why(one: Exercise, submission: Submission, ran: Ran) -> str:
+    """Why something of this exercise did not come back: its answer or the cell that it was taken after did not end
+    well, or the sandbox says so; "" if nothing explains it."""
+    after = {cell.key for cell in submission.cells if cell.collect is not None and cell.collect.exercise == one.id}
+    ours = [cell for cell in ran.cells if cell.key in after or _names(cell.key, one.id)]
+    failed = [cell for cell in ours if cell.ended is not Ended.OK]
+    if failed:
+        lines = failed[0].error.strip().splitlines() or [""]
+        return ": ".join(word for word in (f"{failed[0].key}: {failed[0].ended.value}", cut(lines[-1], 120)) if word)
     return cut(ran.reasons.get(one.id, ""), _LONGEST_REASON)
 
 
-def _unset(part: Part, why: str) -> Part:
-    """A name that did not come back is no answer; the reason says what happened to it."""
+def _unset(part: Part, there: bool, why: str) -> Part:
+    """What is None, or did not come back at all, is no answer; the reason says what happened to it."""
     if part.verdict is not Verdict.OPEN:
         return part
     if why:
         return dataclasses.replace(part, verdict=Verdict.UNUSABLE, say=f"nothing came back: {why}")
-    return dataclasses.replace(part, say="not attempted: the cell does not set this name")
+    return part if there else dataclasses.replace(part, say="not attempted: the cell does not set this name")
 
 
 def _built(part: Part, why: str) -> Part:
