@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any, Protocol
 
 PROMPT = "> "
+
+
+class Broken(KeyboardInterrupt):
+    """Ctrl-C in the middle of a line. typed: what stood there already."""
+
+    def __init__(self, typed: str) -> None:
+        super().__init__()
+        self.typed = typed
 
 
 class Source(Protocol):
@@ -55,7 +64,10 @@ class Ticking:
 
     def read(self, status: Callable[[], str], prompt: str = PROMPT) -> str:
         toolbar = status if status() else None
-        return str(self._session.prompt(prompt, bottom_toolbar=toolbar, refresh_interval=0.5 if toolbar else 0))
+        try:
+            return str(self._session.prompt(prompt, bottom_toolbar=toolbar, refresh_interval=0.5 if toolbar else 0))
+        except KeyboardInterrupt:
+            raise Broken(self._session.default_buffer.text) from None
 
 
 def source(to_stderr: bool = False) -> Source:
@@ -63,7 +75,7 @@ def source(to_stderr: bool = False) -> Source:
     if not sys.stdin.isatty():
         return Piped()
     shown = sys.stderr if to_stderr else sys.stdout
-    if not shown.isatty():
+    if not shown.isatty() or os.environ.get("TERM", "dumb") == "dumb":
         return Plain()
     try:
         return Ticking(to_stderr)

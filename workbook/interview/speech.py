@@ -6,7 +6,7 @@ from exercises.interviews.model import Phase
 from workbook.interview.report import change_lines
 from workbook.interview.session import Session
 from workbook.interview.state import Change, Estimate
-from workbook.interview.tables import number_text, ratio_text, with_unit
+from workbook.interview.tables import ratio_text, with_unit
 from workbook.interview.timing import clock_text
 
 
@@ -41,8 +41,8 @@ def before_estimate(session: Session) -> str:
 
 def after_estimate(estimate: Estimate) -> str:
     """The computed figure beside the candidate's."""
-    computed = with_unit(estimate.computed, estimate.unit)
-    return f"{estimate.figure}: you {with_unit(estimate.value, estimate.unit)}, computed {computed}{_off(estimate)}"
+    said, computed = with_unit(estimate.value, estimate.unit), with_unit(estimate.computed, estimate.unit)
+    return f"{estimate.figure}: you said {said}, computed {computed}{_off(estimate)}."
 
 
 def after_change(session: Session, change: Change) -> list[str]:
@@ -57,10 +57,8 @@ def after_change(session: Session, change: Change) -> list[str]:
 def _off(estimate: Estimate) -> str:
     ratio = estimate.ratio
     if ratio is None or ratio <= 0:
-        return "."
-    if abs(ratio - 1) < 0.005:
-        return ": that is it."
-    return f": yours is {number_text(ratio)} of it ({ratio_text(ratio)})."
+        return ""
+    return " (the same)" if abs(ratio - 1) < 0.005 else f" (yours: {ratio_text(ratio)})"
 
 
 def skipped(session: Session) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from workbook.interview import show, speech
 from workbook.interview.asking import parse_estimate
 from workbook.interview.interviewer import due, remarks
-from workbook.interview.lines import Source
+from workbook.interview.lines import Broken, Source
 from workbook.interview.session import NotNow, Session
 from workbook.interview.state import Change
 from workbook.interview.timing import clock_text
@@ -71,6 +71,9 @@ class Conversation:
             line = self.source.read(self.status)
         except EOFError:
             return False
+        except Broken as stopped:
+            session.note(stopped.typed)
+            raise
         if session.state.paused and line.strip() != "quit":
             session.go_on()
             self.say(f"On we go at {clock_text(session.elapsed)}.")
@@ -195,5 +198,6 @@ class Conversation:
 
     def say(self, text: str, spoken: bool = False) -> None:
         """spoken: by the interviewer, set off from what the workbook says."""
-        style = "bold" if spoken and text else None
-        self.console.print(text, markup=False, highlight=False, style=style)
+        if spoken:
+            text = f"▸ {text}"
+        self.console.print(text, markup=False, highlight=False, style="bold" if spoken else None)
