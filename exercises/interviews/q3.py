@@ -166,8 +166,8 @@ INTERVIEW = Interview(
             "The store is slow, so routers shall read the state only every two minutes. What does that cost?",
             lambda p: {"poll_s": 120},
             "way back",
-            "Adds the polling interval to the longest answer, sees that it now dominates, and offers a push or a "
-            "cheaper read. Keeps apart the time to notice, which polling hardly changes.",
+            "Adds the polling interval to the longest answer, says which part of the way back it now is, and "
+            "offers a push or a cheaper read. Keeps apart the time to notice, which polling hardly changes.",
         ),
     ),
     rubric=(

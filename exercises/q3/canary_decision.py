@@ -178,7 +178,7 @@ def cases(p: Params, random: Random) -> list[Case]:
     def late(step: int) -> int:
         return int(p["patience"] * max(bake(step), p["silence_s"]))
 
-    few = {"candidate_requests": random.randrange(1, p["least_requests"])}
+    few: dict[str, Any] = {"candidate_requests": random.randrange(1, p["least_requests"])}
     middle = random.randrange(1, 3)
     quiet, harm, silence, split, patience = (
         "a quiet rollout", "harm comes first", "silence never promotes", "what is broken around it", "patience",
