@@ -34,6 +34,7 @@ COMMANDS = (
     "review-eval",
     "calibrate",
     "plan",
+    "progress",
     "assign",
     "grade",
     "serve",
