@@ -156,6 +156,7 @@ class Ran:
     values: Mapping[str, Mapping[str, Value]]
     observations: Mapping[str, list[Observation]]
     reasons: Mapping[str, str] = field(default_factory=dict)
+    sandbox: str = ""  # what kept the code apart, as it is told to people; "unprotected" if nothing did
 
 
 # ---- the marks -------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import selectors
 import subprocess
@@ -16,7 +17,7 @@ from dataclasses import dataclass, field
 from exercises.model import Value
 from workbook.grading.sandbox import processes
 from workbook.grading.sandbox.kinds import INODES, Sandbox, environment, packages, source, spare_uid
-from workbook.grading.sandbox.lines import Line, clean, read_line
+from workbook.grading.sandbox.lines import Line, read_line, shown
 from workbook.grading.sandbox.view import WORK, view
 from workbook.grading.types import Collect, Ended, Limits, NoSandbox
 
@@ -70,7 +71,7 @@ class _Output:
         self._keep(self.tail)
         self.tail = b""
         return [
-            clean(bytes(kept).decode("utf-8", "replace")) + (f"\n[{lost} bytes more]" if lost else "")
+            shown(bytes(kept).decode("utf-8", "replace")) + (f"\n[{lost} bytes more]" if lost else "")
             for kept, lost in zip(self.kept, self.lost, strict=True)
         ]
 
@@ -122,7 +123,8 @@ class Attempt:
             self.job = memoryview(json.dumps(job).encode("ascii"))
             lock = {"uid": uid, "limits": self._limits(), "runner": {"out": write}, "protected": self.sandbox.protected}
             inner = [view().python, "-I", "-S", "-u", "-X", "utf8", "-c", source("lock")]
-            command = self.sandbox.command([*inner, json.dumps(lock), source("inside")], self.limits, uid)
+            inner += [json.dumps(lock), source("plain"), source("cells"), source("inside")]
+            command = self.sandbox.command(inner, self.limits, uid)
             pipe = subprocess.PIPE
             try:
                 self.process = subprocess.Popen(
@@ -146,14 +148,16 @@ class Attempt:
 
     def _limits(self) -> dict[str, int]:
         limits = self.limits
-        counted = limits.processes if self.sandbox.protected else limits.processes + _running()
+        # Namespaces count their own since Linux 5.14, and root's runs have a user each.
+        alone = self.sandbox.protected and (os.geteuid() == 0 or _kernel() >= (5, 14))
+        counted = limits.processes if alone else limits.processes + _running()
         return {
             "RLIMIT_AS": limits.memory_mb << 20,
             "RLIMIT_CPU": int(limits.total_s) + 2,
             "RLIMIT_FSIZE": limits.file_mb << 20,
             "RLIMIT_NPROC": counted,
             "RLIMIT_NOFILE": 64,
-            "RLIMIT_CORE": 0,
+            "RLIMIT_CORE": 1,  # 0 would still feed a program that collects cores for the whole machine
             "RLIMIT_MEMLOCK": 0,
             "RLIMIT_MSGQUEUE": 0,
         }
@@ -267,7 +271,7 @@ class Attempt:
             return self._stop(Ended.KILLED, f"the cell wrote more than {_MOST_OUTPUT >> 20} MB of output")
         if self.heard > limits.result_bytes * (len(self.cells) + 1):
             return self._stop(Ended.KILLED, "the cell wrote into the channel of the results")
-        if self.sandbox.protected and pids and processes.files_in(pids[-1], WORK) > INODES + 1000:
+        if self.sandbox.protected and processes.files_in(pids[:3], WORK) > INODES + 1000:
             return self._stop(Ended.KILLED, f"the cell made more than {INODES} files")
         return True
 
@@ -276,6 +280,10 @@ class Attempt:
         now = time.monotonic()
         self.outcomes[self.waiting.pop(0)] = Outcome(ended, why, seconds=0.0 if alone else now - self.since)
         return False
+
+
+def _kernel() -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
 
 
 def _running() -> int:

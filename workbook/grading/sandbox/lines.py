@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 
 from exercises.builds import Observation
@@ -15,6 +16,7 @@ from workbook.grading.types import Collect, Ended
 
 _DEEPEST = 60
 _LONGEST_TEXT = 2000
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _LARGEST_BITS = 1000  # an int that a float can still hold
 _ENDED = {"ok": Ended.OK, "raised": Ended.RAISED, "memory": Ended.MEMORY}
 
@@ -70,8 +72,8 @@ def _line(data: Value, collects: list[Collect | None]) -> Line:
         raise _Bad("no such cell")
     if type(ended) is not str or type(error) is not str or type(reasons) is not list or type(values) is not dict:
         raise _Bad("other types")
-    line = Line(cell, _ENDED[ended], clean(error)[-_LONGEST_TEXT:])
-    line.reasons = [clean(reason)[:300] for reason in reasons[:20] if type(reason) is str]
+    line = Line(cell, _ENDED[ended], shown(error)[-_LONGEST_TEXT:])
+    line.reasons = [shown(reason)[:300] for reason in reasons[:20] if type(reason) is str]
     collect = collects[cell] if cell >= 0 else None
     if collect is None:
         return line
@@ -92,7 +94,7 @@ def _observation(data: Value) -> Observation:
     if data.get("open") is True:
         return {"open": True}
     if type(data.get("raises")) is str:
-        return {"raises": clean(data["raises"])[:80]}
+        return {"raises": shown(data["raises"])[:80]}
     if "value" not in data:
         return {"raises": "no result"}
     try:
@@ -121,3 +123,8 @@ def _plain(value: Value, finite: bool, depth: int = 0) -> Value:
 def clean(text: str) -> str:
     """Without halves of characters, which no file takes."""
     return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def shown(text: str) -> str:
+    """Clean, and without what moves a terminal's cursor or changes its colours."""
+    return _CONTROL.sub("", clean(text))

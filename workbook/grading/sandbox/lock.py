@@ -1,7 +1,7 @@
 """Sent as source: the last step before a student's code. Sets limits and a filter of system calls, runs the runner.
 
 Standard library only. argv: a JSON object (uid, limits: name of a RLIMIT -> number, runner: what the runner is told,
-protected), the runner's source. Without protection (no namespaces) only the limits are set.
+protected), the sources of the runner. Without protection (no namespaces) only the limits are set.
 """
 
 import json
@@ -26,12 +26,17 @@ _DENIED = {
     "reboot": (169, 142), "swapon": (167, 224), "swapoff": (168, 225), "acct": (163, 89), "quotactl": (179, 60),
     "quotactl_fd": (443, 443), "syslog": (103, 116), "lookup_dcookie": (212, 18),
 }  # fmt: skip
-_CLONE, _CLONE3 = (56, 220), 435
+_CLONE, _CLONE3, _SOCKET = (56, 220), 435, (41, 198)
+_FAMILIES = (1, 2, 10)  # unix, IPv4, IPv6
 _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1), "riscv64": (0xC00000F3, 1),
                   "loongarch64": (0xC0000102, 1)}  # fmt: skip
 _NEW_NAMESPACES = 0x7E020080  # CLONE_NEW{USER,PID,NET,UTS,IPC,CGROUP,NS,TIME}
 _ALLOW, _EPERM, _ENOSYS, _KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
 _LOAD, _EQUAL, _GREATER, _ANY, _RETURN = 0x20, 0x15, 0x25, 0x45, 0x06
+
+
+def filtered(machine: str) -> bool:
+    return machine in _ARCHITECTURES
 
 
 def program(machine: str) -> bytes:
@@ -44,6 +49,10 @@ def program(machine: str) -> bytes:
         steps += [(_GREATER, 0, 1, 0x3FFFFFFF), (_RETURN, 0, 0, _EPERM)]
     for numbers in _DENIED.values():
         steps += [(_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _EPERM)]
+    # Of sockets, only those that the network namespace keeps in (a vsock would reach a virtual machine's host).
+    families = [(_EQUAL, len(_FAMILIES) - index, 0, family) for index, family in enumerate(_FAMILIES)]
+    steps += [(_EQUAL, 0, len(families) + 3, _SOCKET[column]), (_LOAD, 0, 0, 16), *families]
+    steps += [(_RETURN, 0, 0, _EPERM), (_RETURN, 0, 0, _ALLOW)]
     # clone3 keeps its flags in memory, where a filter cannot look; the C library falls back to clone.
     steps += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ENOSYS)]
     steps += [(_EQUAL, 0, 3, _CLONE[column]), (_LOAD, 0, 0, 16), (_ANY, 0, 1, _NEW_NAMESPACES), (_RETURN, 0, 0, _EPERM)]
@@ -96,16 +105,21 @@ def limit(limits: dict) -> None:
 
 
 def main() -> None:
-    spec, runner = json.loads(sys.argv[1]), sys.argv[2]
+    spec, sources = json.loads(sys.argv[1]), sys.argv[2:]
     if spec["uid"] is not None and os.getuid() == 0:
         become(spec["uid"])
     limit(spec["limits"])
     if spec["protected"]:
         filter_calls()
     del sys.argv[1:]
-    space = {"__name__": "runner", "__builtins__": __builtins__}
-    exec(compile(runner, "<runner>", "exec"), space)
-    space["main"](spec["runner"])
+    names = ("plain", "cells", "inside")
+    for name, source in zip(names, sources, strict=True):
+        module = sys.modules[name] = type(sys)(name)
+        exec(compile(source, f"<{name}>", "exec"), module.__dict__)
+    main_of_inside = sys.modules["inside"].main
+    for name in names:
+        del sys.modules[name]  # no import of a student's finds them
+    main_of_inside(spec["runner"])
 
 
 if __name__ == "__main__":

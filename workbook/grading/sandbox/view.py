@@ -48,7 +48,10 @@ def view() -> View:
 
 
 def _prefixes() -> tuple[str, ...]:
-    return tuple(dict.fromkeys((sys.base_prefix, sys.base_exec_prefix)))
+    """Where this Python is installed, by the names it may look for itself under."""
+    names = (sys.base_prefix, sys.base_exec_prefix, os.path.realpath(sys.base_prefix))
+    beside = Path(sys.executable).resolve().parent.parent
+    return tuple(dict.fromkeys((*names, str(beside))))
 
 
 def numpy_folders() -> list[Path]:
