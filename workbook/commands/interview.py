@@ -88,19 +88,16 @@ def _hold(session: Session, out: Console, resumed: bool, json: bool) -> None:
     whole = False
     try:
         if Conversation(session, lines, out).run(resumed):
-            whole = Scoring(session, lines, out).run()
+            scoring = Scoring(session, lines, out)
+            whole = scoring.run()
             if whole:
-                _second_opinion(session, lines, out)
                 closing.settle(session)
+                scoring.second_opinion()
     finally:
         path = closing.report(session)
         console.say(out, f"Report: {path}")
         if not whole:
             console.say(out, f"Not finished: `workbook interview {session.interview.question} --resume` goes on.")
-
-
-def _second_opinion(session: Session, lines: Any, out: Console) -> None:
-    """Offered where a model is configured; a model that is refused, and every fault, is said and changes nothing."""
 
 
 def _record(path: Path) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from workbook.interview.timing import GRACE_S, clock_text
 
 # Notes are saved when nothing was typed for so long.
 DEBOUNCE_S = 0.8
-# Of what was said, the latest lines stay in sight.
-SHOWN = 6
+# Of what was said, so many lines can be scrolled back to.
+SHOWN = 40
 
 
 def fault_text(error: Exception) -> str:
@@ -52,7 +52,7 @@ class Desk:
 
         self.clock, self.speech, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
         self.earlier, self.saved = widgets.HTML(), widgets.HTML()
-        self.notes = widgets.Textarea(placeholder="Your notes", layout={"width": "100%", "height": "170px"})
+        self.notes = widgets.Textarea(placeholder="Your notes", layout={"width": "auto", "height": "150px"})
         self.notes.observe(self._typed, names="value")
         self.question = widgets.Text(
             placeholder="Ask the interviewer: how many users? which latency? (Enter)", layout={"flex": "1 1 auto"}
@@ -69,22 +69,23 @@ class Desk:
         self.numbers = button("Figures", self.show_numbers, "table")
         self.pause = button("Pause", self.toggle_pause, "pause")
         self.next = button("Next phase", self.next_phase, "arrow-right", "primary")
+        self.estimating = widgets.HBox(
+            [widgets.HTML(panel_html.box("My estimate")), self.figure, self.value, self.unit,
+             button("Estimate", self.estimate, "check")],
+            layout={"flex_flow": "row wrap", "align_items": "center"},
+        )  # fmt: skip
         self.parts = (
             self.clock,
+            widgets.HBox(
+                [self.next, self.pause, self.more, self.follow, self.numbers], layout={"flex_flow": "row wrap"}
+            ),
             self.speech,
+            self.table,
+            self.estimating,
             widgets.HBox([self.question, button("Ask", self.ask)], layout={"width": "100%"}),
             self.notes,
             widgets.HBox([self.saved, self.earlier], layout={"min_height": "26px"}),
-            widgets.HBox(
-                [widgets.HTML(panel_html.box("My estimate")), self.figure, self.value, self.unit,
-                 button("Estimate", self.estimate, "check")],
-                layout={"flex_flow": "row wrap", "align_items": "center"},
-            ),
-            widgets.HBox(
-                [self.more, self.follow, self.numbers, self.pause, self.next], layout={"flex_flow": "row wrap"}
-            ),
-            self.table,
-        )  # fmt: skip
+        )
         if len(session.state.entered) == 1 and session.elapsed < 1:
             self.say("interviewer", session.interview.opening)
         else:
@@ -247,8 +248,10 @@ class Desk:
         self.next.description = "Finish" if last else "Next phase"
         figures = {figure.name: figure for figure in session.to_estimate()}
         if tuple(self.figure.options) != tuple(figures):
+            chosen = self.figure.value
             self.figure.options = tuple(figures)
-        self.figure.disabled = self.value.disabled = paused or not figures
+            self.figure.value = chosen if chosen in figures else next(iter(figures), None)
+        self.estimating.layout.display = "none" if paused or not figures else "flex"
         self._show_unit()
         self.earlier.value = panel_html.earlier_notes(session)
 

@@ -69,7 +69,11 @@ def speech_list(lines: Sequence[tuple[str, str]]) -> str:
         name = f"<span style='color:{SOFT}'>{escape(who)}: </span>" if who == "you" else ""
         weight = "600" if who == "interviewer" and latest else "400"
         rows.append(f"<div style='margin:3px 0;color:{shade};font-weight:{weight}'>{name}{text(what)}</div>")
-    return box("".join(rows))
+    # Turned round, the list keeps its end in sight as it grows.
+    return box(
+        f"<div style='display:flex;flex-direction:column-reverse;max-height:230px;overflow-y:auto'>"
+        f"<div>{''.join(rows)}</div></div>"
+    )
 
 
 def figures_table(figures: Sequence[Figure]) -> str:

@@ -27,6 +27,7 @@ class RubricPage:
         self.finish = widgets.Button(description="Keep my scores", button_style="primary", layout={"width": "auto"})
         self.finish.on_click(lambda _: self.keep())
         self.buttons = widgets.HBox([self.finish])
+        self._offer_opinion()
         self.parts = (
             widgets.HTML(panel_html.clock(session)),
             widgets.HTML(self._listen_for()),
@@ -60,6 +61,39 @@ class RubricPage:
         where = f" The report: <code>{panel_html.text(str(path))}</code>" if path else ""
         self.message.value = panel_html.box(f"Kept.{where}")
         self._total()
+
+    def _offer_opinion(self) -> None:
+        """A button where a model is configured; none, and no word, where none is."""
+        import ipywidgets as widgets
+
+        from workbook.interview.opinion.client import OpinionError, configured
+
+        try:
+            model = configured()
+        except OpinionError as error:
+            self.opinion.value = panel_html.box(panel_html.text(f"No second opinion: {error}. {error.mend}"))
+            return
+        if model is not None:
+            asking = widgets.Button(
+                description=f"Second opinion: send my notes to {model.name} at {model.host}", layout={"width": "auto"}
+            )
+            asking.on_click(lambda _: self._ask_opinion(model, asking))
+            self.buttons.children = (self.finish, asking)
+
+    def _ask_opinion(self, model: Any, button: Any) -> None:
+        from workbook.interview.opinion.client import OpinionError
+        from workbook.interview.opinion.telling import ask_for, opinion_lines
+
+        button.disabled = True
+        self.opinion.value = panel_html.box("It is tried on notes of known worth first ...")
+        try:
+            self.opinion.value = panel_html.box(panel_html.text("\n".join(opinion_lines(ask_for(self.session, model)))))
+            closing.report(self.session)
+        except OpinionError as error:
+            self.opinion.value = panel_html.box(panel_html.text(f"No second opinion: {error}. {error.mend}"))
+        except WorkbookError as error:
+            self.message.value = panel_html.box(panel_html.text(f"{error}. {error.mend}"))
+        button.disabled = False
 
     def _total(self) -> None:
         of = sum(one.points for one in self.session.interview.rubric)

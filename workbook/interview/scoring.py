@@ -67,6 +67,26 @@ class Scoring:
                 return found
             self.say(f"  a number from 0 to {one.points:g}")
 
+    def second_opinion(self) -> None:
+        """Offered where a model is configured; a model that is refused, and every fault, is said and changes nothing."""
+        from workbook.interview.opinion.client import OpinionError, configured
+        from workbook.interview.opinion.telling import ask_for, opinion_lines
+
+        try:
+            model = configured()
+            if model is None:
+                return
+            try:
+                answer = self.read(f"Send your notes to {model.name} at {model.host} for a second opinion? (y/N) ")
+            except EOFError:
+                return
+            if answer.casefold() in ("y", "yes"):
+                self.say("It is tried on notes of known worth first ...")
+                for line in opinion_lines(ask_for(self.session, model)):
+                    self.say(line)
+        except OpinionError as error:
+            self.say(f"No second opinion: {error}. {error.mend}".rstrip())
+
     def quoted(self, text: str) -> str:
         return self.lines[int(text) - 1] if text.isdecimal() and 0 < int(text) <= len(self.lines) else text
 

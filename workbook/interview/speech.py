@@ -18,9 +18,9 @@ def to_questions(session: Session, names: list[str]) -> str:
 
 
 def parameter_text(session: Session, name: str) -> str:
-    """`people who chat on a day: 1,000,000 users a day`, as it is now."""
+    """`People who chat on a day: 1,000,000 users a day`, as it is now."""
     one = session.interview.parameters[name]
-    return f"{one.what}: {with_unit(session.state.numbers.get(name, one.value), one.unit)}"
+    return f"{one.what[:1].upper()}{one.what[1:]}: {with_unit(session.state.numbers.get(name, one.value), one.unit)}"
 
 
 def given(session: Session) -> list[str]:
@@ -36,7 +36,7 @@ def beginning(session: Session) -> str:
 def before_estimate(session: Session) -> str:
     """What is asked for after a follow-up was put."""
     figure = session.to_estimate()[0]
-    return f"{figure.name} was {with_unit(figure.value, figure.unit)}. What is it now? Your estimate first."
+    return f"Until now, {figure.name}: {with_unit(figure.value, figure.unit)}. And now? Your estimate first."
 
 
 def after_estimate(estimate: Estimate) -> str:
