@@ -23,7 +23,7 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --forget.")] = False,
     json: Json = False,
 ) -> None:
-    """Show your progress: exercises by question, most frequent slips, what to repeat next. It never leaves this machine.
+    """Show your progress: exercises by question, most frequent slips, what to repeat. It never leaves this machine.
 
     WORKBOOK_PROGRESS names another file, or switches it off ("off").
     """

@@ -43,9 +43,8 @@ class Progress:
             image = io.BytesIO()
             self.figure.savefig(image, format="png")
             data = base64.b64encode(image.getvalue()).decode()
-            parts.append(
-                f"<img alt='{html.escape(words.described(self.summary), quote=True)}' src='data:image/png;base64,{data}'>"
-            )
+            alt = html.escape(words.described(self.summary), quote=True)
+            parts.append(f"<img alt='{alt}' src='data:image/png;base64,{data}'>")
         return "\n".join(parts)
 
 
