@@ -14,10 +14,16 @@ def settle(session: Session) -> Path | None:
 
     Raises WorkbookError if the report cannot be written; the scores are kept then nevertheless.
     """
+    from exercises.progress import keep_interview
+
+    again = session.state.done
     session.settle()
     path = report(session)
-    points = {name: score.points for name, score in session.state.scores.items()}
-    _keep_progress(session, points, path)
+    if not again:
+        points = {name: score.points for name, score in session.state.scores.items()}
+        of = sum(one.points for one in session.interview.rubric)
+        notes = str(path) if path else ""
+        keep_interview(session.interview.question, session.minutes, points, session.state.total, of, notes)
     return path
 
 
@@ -32,12 +38,3 @@ def report(session: Session) -> Path | None:
             f"the report cannot be written beside {session.log.path}: {error.strerror}",
             "everything is in that file; make room and go on with --resume",
         ) from None
-
-
-def _keep_progress(session: Session, points: dict[str, float], path: Path | None) -> None:
-    import exercises.progress
-
-    keep = getattr(exercises.progress, "keep_interview", None)
-    if keep is not None:
-        of = sum(one.points for one in session.interview.rubric)
-        keep(session.interview.question, session.minutes, points, session.state.total, of, str(path) if path else "")

@@ -9,7 +9,7 @@ from exercises.interviews.model import Figure
 from workbook.figures.style import AMBER, BLUE, GREY, INK, LIGHT, RED
 from workbook.interview import speech
 from workbook.interview.session import Session
-from workbook.interview.tables import Row, moved_most, moved_text, with_unit
+from workbook.interview.tables import Row, moved, moved_most, moved_text, same_text, with_unit
 from workbook.interview.timing import PHASES, clock_text
 
 # JupyterLab's own colours where it has them: the panel follows a dark theme.
@@ -86,7 +86,7 @@ def figures_table(figures: Sequence[Figure]) -> str:
 
 
 def change_table(rows: Sequence[Row]) -> str:
-    """Before and after; the figure that moved most stands out."""
+    """What moved, before and after; the figure that moved most stands out."""
     if not rows:
         return ""
     most = moved_most(rows)
@@ -95,9 +95,10 @@ def change_table(rows: Sequence[Row]) -> str:
         f"{_number(with_unit(row.before, row.unit))}{_number(with_unit(row.after, row.unit))}"
         f"{_number(row.change, BLUE if row.moved else SOFT)}{_badge(row.badge)}"
         f"<td style='{_CELL}color:{SOFT};font-weight:400'>{escape(row.note)}</td></tr>"
-        for row in rows
+        for row in moved(rows)
     )
-    return _table(("figure", "before", "after", "change", "", "why"), body) + box(text(moved_text(rows)))
+    said = box(text("\n".join(filter(None, (moved_text(rows), same_text(rows))))))
+    return _table(("figure", "before", "after", "change", "", "why"), body) + said
 
 
 def _table(heads: Sequence[str], rows: str) -> str:

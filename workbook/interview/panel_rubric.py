@@ -60,6 +60,9 @@ class RubricPage:
             return
         where = f" The report: <code>{panel_html.text(str(path))}</code>" if path else ""
         self.message.value = panel_html.box(f"Kept.{where}")
+        self.finish.disabled = True
+        for row in self.rows:
+            row.points.disabled = row.quote.disabled = True
         self._total()
 
     def _offer_opinion(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from exercises.interviews.model import Criterion, Interview
 from workbook.interview.log import Event, read
 from workbook.interview.state import Change, State, replay
-from workbook.interview.tables import moved_text, number_text, with_unit
+from workbook.interview.tables import moved, moved_text, number_text, same_text, with_unit
 from workbook.interview.timing import PHASES, clock_text, lengths
 
 ENDS = {"done": "all phases done", "time": "the time was over", "": "not finished"}
@@ -103,9 +103,10 @@ def _change(change: Change, interview: Interview) -> str:
     else:
         rows = [
             (row.name, with_unit(row.before, row.unit), with_unit(row.after, row.unit), row.change, row.badge, row.note)
-            for row in change.rows
+            for row in moved(change.rows)
         ]
         lines += ["", _table(("figure", "before", "after", "change", "", "why"), rows), "", moved_text(change.rows)]
+        lines.append(same_text(change.rows))
     listen = interview.follow_ups[change.follow_up].listen_for if change.follow_up < len(interview.follow_ups) else ""
     return "\n".join([*lines, f"\nA strong answer: {listen}" if listen else ""]).rstrip()
 
@@ -116,7 +117,7 @@ def change_lines(change: Change, interview: Interview) -> list[str]:
     for name, value in change.changes.items():
         parameter = interview.parameters.get(name)
         what, unit = (parameter.what, parameter.unit) if parameter else (name, "")
-        found.append(f"{what}: {with_unit(value, unit)}")
+        found.append(f"{with_unit(value, unit)} ({what})")
     return found
 
 

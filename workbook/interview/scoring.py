@@ -68,7 +68,7 @@ class Scoring:
             self.say(f"  a number from 0 to {one.points:g}")
 
     def second_opinion(self) -> None:
-        """Offered where a model is configured; a model that is refused, and every fault, is said and changes nothing."""
+        """Offered where a model is configured; a refusal or a fault is said, and changes nothing."""
         from workbook.interview.opinion.client import OpinionError, configured
         from workbook.interview.opinion.telling import ask_for, opinion_lines
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exercises.interviews.model import Figure
 from workbook.interview.session import Session
-from workbook.interview.tables import Row, moved_text, with_unit
+from workbook.interview.tables import Row, moved, moved_text, same_text, with_unit
 from workbook.interview.timing import clock_text
 
 if TYPE_CHECKING:
@@ -29,20 +29,22 @@ def figures(console: Console, found: Sequence[Figure]) -> None:
 
 
 def before_after(console: Console, rows: Sequence[Row]) -> None:
-    """Before and after a follow-up, and which figure moved most."""
+    """What a follow-up moved, which figure most, and what stayed."""
     if not rows:
         return
     if console.width < NARROW:
-        for row in rows:
+        for row in moved(rows):
             values = f"{with_unit(row.before, '')} → {with_unit(row.after, row.unit)}"
             _line(console, f"  {row.name}: {values} ({row.change})")
     else:
         table = _table("figure", ">before", ">after", ">change", "", "why")
-        for row in rows:
+        for row in moved(rows):
             before, after = with_unit(row.before, row.unit), with_unit(row.after, row.unit)
             table.add_row(row.name, before, after, row.change, row.badge, row.note)
         console.print(table)
     _line(console, moved_text(rows))
+    if same_text(rows):
+        _line(console, same_text(rows))
 
 
 def times(console: Console, session: Session) -> None:

@@ -18,9 +18,9 @@ def to_questions(session: Session, names: list[str]) -> str:
 
 
 def parameter_text(session: Session, name: str) -> str:
-    """`People who chat on a day: 1,000,000 users a day`, as it is now."""
+    """`1,000,000 users a day (who chat on a day)`, as it is now."""
     one = session.interview.parameters[name]
-    return f"{one.what[:1].upper()}{one.what[1:]}: {with_unit(session.state.numbers.get(name, one.value), one.unit)}"
+    return f"{with_unit(session.state.numbers.get(name, one.value), one.unit)} ({one.what})"
 
 
 def given(session: Session) -> list[str]:

@@ -85,6 +85,17 @@ def moved_most(rows: Sequence[Row]) -> Row | None:
     return best if best is not None and best.moved > 0 else None
 
 
+def moved(rows: Sequence[Row]) -> list[Row]:
+    """Without the figures that stayed as they were."""
+    return [row for row in rows if row.moved]
+
+
+def same_text(rows: Sequence[Row]) -> str:
+    """The names of the figures that stayed; "" if all moved."""
+    same = [row.name for row in rows if not row.moved]
+    return f"Unchanged: {', '.join(same)}." if same else ""
+
+
 def moved_text(rows: Sequence[Row]) -> str:
     best = moved_most(rows)
     if best is None:

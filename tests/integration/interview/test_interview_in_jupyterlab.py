@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from conftest import ROOT, TOKEN, notebook
+from lab_parts import ROOT, TOKEN, interviews, lab, notebook, page  # noqa: F401
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def until(true, what, timeout=10.0):
     pytest.fail(f"did not happen: {what}")
 
 
-def test_an_interview_is_held_in_jupyterlab(lab, page, interviews):
+def test_an_interview_is_held_in_jupyterlab(lab, page, interviews):  # noqa: F811
     url, folder = lab
     (folder / "notebooks" / "mock.ipynb").write_text(notebook(CELL))
     shots = ROOT / "runs" / "interview"
