@@ -45,14 +45,17 @@ def command(
     if layout == "nbgrader":
         _refuse("with --format nbgrader", {"--roster": roster, "--add": add, "--id-column": id_column})
         fields = _course(questions or [], out, name, _ids(exercises), seed)
+        said = [f"written: {out / 'source' / name}, for nbgrader"]
     elif roster is None:
         raise UsageError("--roster is missing", "name a CSV file with a column of ids")
     elif add:
         _refuse("with --add", {"QUESTION": questions, "--exercises": exercises, "--seed": seed})
         fields = _add(roster, out, id_column)
+        said = _written(fields)
     else:
         fields = _hand_out(questions or [], roster, out, name, _ids(exercises), id_column, seed)
-    _tell(fields, json)
+        said = _written(fields)
+    _tell(fields, said, json)
 
 
 def _refuse(where: str, given: dict[str, object]) -> None:
@@ -118,7 +121,16 @@ def _fields(made: Any, out: Path, written: list[str], notes: list[str]) -> dict[
     }
 
 
-def _tell(fields: dict[str, Any], as_json: bool) -> None:
+def _written(fields: dict[str, Any]) -> list[str]:
+    if not fields["students"]:
+        return ["nobody was new"]
+    return [
+        f"written: {fields['folder']}/students, {len(fields['students'])} folders to hand out",
+        f"keep to yourself: {fields['folder']}/instructor",
+    ]
+
+
+def _tell(fields: dict[str, Any], said: list[str], as_json: bool) -> None:
     from workbook import console
 
     if as_json:
@@ -129,10 +141,5 @@ def _tell(fields: dict[str, Any], as_json: bool) -> None:
     console.say(out, f"{fields['name']}: {len(fields['exercises'])} exercises, {points:g} points")
     for one in fields["exercises"]:
         console.say(out, f"  {one['id']}: {one['title']} ({one['kind']}, {one['points']:g} points)")
-    for note in fields["notes"]:
-        console.say(out, note)
-    if fields["students"]:
-        console.say(out, f"written: {fields['folder']}/students, {len(fields['students'])} folders to hand out")
-        console.say(out, f"keep to yourself: {fields['folder']}/instructor")
-    else:
-        console.say(out, f"written: {fields['folder']}" if "nbgrader" in fields else "nobody was new")
+    for line in [*fields["notes"], *said]:
+        console.say(out, line)
