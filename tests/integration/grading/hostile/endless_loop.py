@@ -1,0 +1,9 @@
+# ruff: noqa
+"""Runs for ever.
+
+ends: took too long
+says: stopped after
+"""
+
+while True:
+    pass

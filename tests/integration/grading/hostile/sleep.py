@@ -1,0 +1,9 @@
+# ruff: noqa
+"""Sleeps for an hour.
+
+ends: took too long
+"""
+
+import time
+
+time.sleep(3600)
