@@ -16,8 +16,8 @@ from workbook.grading.sandbox import Sandbox, run
 from workbook.grading.types import Assignment, CodeCell, Limits, Student
 
 _ROOT = Path(__file__).resolve().parents[2]
-# Whatever a mark can depend on: answers are computed by `reference`, from data files too.
-_CODE = ("exercises", "reference", "workbook/grading")
+# What a mark can depend on besides the exercises' own modules: `reference` computes answers, from data files too.
+_CODE = ("exercises/*.py", "exercises/slips/*", "reference/**/*", "workbook/grading/**/*")
 _MOST_BYTES = 64 << 20  # of a notebook, for its hash; the reader refuses far smaller ones
 
 
@@ -63,7 +63,7 @@ def key_of(task: Task) -> str:
     """A hash of everything that the result depends on: the files, the numbers, the exercises, the limits."""
     told = {
         "format": FORMAT,
-        "code": version(),
+        "code": version(task.assignment.questions),
         "student": task.student.id,
         "exercises": task.assignment.exercises,
         "params": task.assignment.params[task.student.id],
@@ -86,11 +86,11 @@ def _file(path: Path) -> str:
 
 
 @cache
-def version() -> str:
+def version(questions: tuple[str, ...]) -> str:
     """A hash of the code and data that exercises, answers and marks come from: another version grades anew."""
     found = hashlib.sha256()
-    for folder in _CODE:
-        for path in sorted((_ROOT / folder).rglob("*")):
+    for pattern in (*_CODE, *(f"exercises/{question}/*" for question in questions)):
+        for path in sorted(_ROOT.glob(pattern)):
             if path.suffix in (".py", ".toml", ".json") and path.is_file():
                 found.update(f"{path.relative_to(_ROOT)}\0".encode())
                 found.update(hashlib.sha256(path.read_bytes()).digest())

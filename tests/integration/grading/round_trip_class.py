@@ -191,6 +191,7 @@ def loses_metadata(work: Work) -> dict[str, float]:
         notebook["metadata"].pop("workbook")
         for cell in notebook["cells"]:
             cell["metadata"] = {}
+            cell.pop("id", None)
     return FULL
 
 
