@@ -99,7 +99,7 @@ def concerned(question: str, parameters: Mapping[str, Parameter], most: int = 3)
     """The names of the parameters that a question is about, the likeliest first; none if no word fits.
 
     A word counts the less, the more parameters have it, and double in a parameter's name; one that merely means the
-    same as a word of the question counts half.
+    same as a word of the question counts half as much.
     """
     named = {name: words(name.replace("_", " ")) for name in parameters}
     texts = {name: named[name] | words(f"{one.what} {one.unit}") for name, one in parameters.items()}
@@ -109,7 +109,7 @@ def concerned(question: str, parameters: Mapping[str, Parameter], most: int = 3)
 
     def score(name: str) -> float:
         direct = sum((2 if word in named[name] else 1) / common[word] for word in asked & texts[name])
-        return direct + sum(0.5 / common[word] for word in alike & texts[name])
+        return direct + sum(1 if word in named[name] else 0.5 for word in alike & texts[name])
 
     scores = {name: score(name) for name in parameters}
     best = max(scores.values(), default=0.0)

@@ -93,7 +93,7 @@ def moved(rows: Sequence[Row]) -> list[Row]:
 def same_text(rows: Sequence[Row]) -> str:
     """The names of the figures that stayed; "" if all moved."""
     same = [row.name for row in rows if not row.moved]
-    return f"Unchanged: {', '.join(same)}." if same else ""
+    return f"Unchanged: {'; '.join(same)}." if same else ""
 
 
 def moved_text(rows: Sequence[Row]) -> str:

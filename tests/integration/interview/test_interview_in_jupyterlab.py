@@ -7,7 +7,7 @@ import re
 import time
 
 import pytest
-from lab_parts import ROOT, TOKEN, interviews, lab, notebook, page  # noqa: F401
+from lab_parts import ROOT, TOKEN, notebook
 
 pytestmark = pytest.mark.slow
 
@@ -43,7 +43,7 @@ def until(true, what, timeout=10.0):
     pytest.fail(f"did not happen: {what}")
 
 
-def test_an_interview_is_held_in_jupyterlab(lab, page, interviews):  # noqa: F811
+def test_an_interview_is_held_in_jupyterlab(lab, page, interviews):
     url, folder = lab
     (folder / "notebooks" / "mock.ipynb").write_text(notebook(CELL))
     shots = ROOT / "runs" / "interview"
