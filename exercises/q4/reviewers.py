@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from random import Random
+from typing import Any
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
 from reference.sizing.review_staffing import HOURS_PER_WEEK, Shifts, staffing
 
 
 def draw(random: Random) -> dict[str, object]:
+    """Again until float noise cannot make one person more."""
+    while True:
+        p = _draw(random)
+        found = answers(p)
+        seats = float(found["busy"]) / p["ceiling"]
+        if all(abs(n - round(n)) > 1e-6 for n in (seats, float(found["payroll"]))):
+            return p
+
+
+def _draw(random: Random) -> dict[str, Any]:
     return {
         "posts_per_minute": random.choice([300_000, 600_000, 1_000_000, 1_400_000]),
         "review_share": random.choice([0.0005, 0.001, 0.002, 0.004]),
@@ -18,7 +29,7 @@ def draw(random: Random) -> dict[str, object]:
         "present": random.choice([0.8, 0.85, 0.88]),
         "at_desk": random.choice([0.75, 0.8, 0.85]),
         "shift_hours": 8,
-        "exposure_hours": random.choice([3, 4, 5]),
+        "exposure_hours": random.choice([3, 4, 5, 7]),
     }
 
 
@@ -62,7 +73,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
             Mistake("per_minute_for_per_second", on_shift / 60),
             Mistake("all_seats_busy", busy / share),
             Mistake("seats_for_people", seats),
-            Mistake("forgot_exposure", seats / p["at_desk"]),
+            Mistake("longer_of_both", seats / max(p["at_desk"], p["exposure_hours"] / p["shift_hours"])),
         ],
         "payroll": [
             Mistake("three_shifts", 3 * on_shift),

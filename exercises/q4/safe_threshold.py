@@ -15,14 +15,16 @@ Found = list[float] | None
 
 
 def draw(random: Random) -> dict[str, object]:
-    return {"limit": random.choice([0.02, 0.025, 0.03, 0.04, 0.05]), "confidence": 0.95}
+    limit = random.choice([0.02, 0.025, 0.03, 0.04, 0.05])
+    # The rule of three shows the limit without an error; with two to three times as many some errors are tolerated.
+    return {"limit": limit, "clean_posts": random.randrange(int(7.2 / limit), int(9.3 / limit))}
 
 
 def prompt(p: Params) -> str:
     return f"""A post whose score is at least the threshold is removed without a person. Write `safe_threshold(scores,
 violating, thresholds, limit)`, which chooses the threshold on labelled posts: of the given `thresholds` the lowest for
 which the exact one-sided 95% upper bound of the false positive rate is at most `limit`. Your platform promises
-{100 * p["limit"]:g}%.
+{100 * p["limit"]:g}% and has labelled some {p["clean_posts"]} posts that do not violate.
 
 The false positive rate is the share of the posts that do not violate and are removed. With k of n such posts removed,
 the exact bound is the rate at which k or fewer of n would come with a probability of exactly 5%; it is 1 if k = n.
@@ -116,8 +118,8 @@ def threshold_left_out(scores: list[float], violating: list[bool], thresholds: l
 
 
 def cases(p: Params, random: Random) -> list[Case]:
-    limit = float(p["limit"])
-    enough = math.ceil(3 / limit)  # so many clean posts without an error show the limit, by the rule of three
+    limit, size = float(p["limit"]), int(p["clean_posts"])
+    enough = math.ceil(3 / limit)
 
     def posts(clean: int, bad: int, digits: int) -> dict[str, Any]:
         rows = [(random.betavariate(1.5, 6), False) for _ in range(clean)]
@@ -130,7 +132,6 @@ def cases(p: Params, random: Random) -> list[Case]:
         return Case(group, posts(clean, bad, digits) | {"thresholds": thresholds, "limit": limit} | other)
 
     usual, ties, order, few = "a usual set", "scores equal to a threshold", "thresholds as they come", "too few posts"
-    size = random.randrange(int(2.4 * enough), int(3.1 * enough))  # enough for some errors to be tolerated
     mixed = [round(random.uniform(0.35, 0.95), 3) for _ in range(12)]
     found = [case(usual, size + random.randrange(9), random.randrange(40, 90)) for _ in range(5)]
     found += [case(ties, size, random.randrange(40, 90), steps=10, digits=1) for _ in range(3)]

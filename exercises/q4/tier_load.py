@@ -9,6 +9,15 @@ from reference.sizing.moderation_funnel import Funnel
 
 
 def draw(random: Random) -> dict[str, object]:
+    """Again until float noise cannot make one instance more."""
+    while True:
+        p = _draw(random)
+        instances = float(answers(p)["instances"])
+        if abs(instances - round(instances)) > 1e-6:
+            return p
+
+
+def _draw(random: Random) -> dict[str, object]:
     rules = random.choice([0.5, 0.55, 0.6, 0.65])
     judge = random.choice([0.04, 0.05, 0.06, 0.08])
     return {

@@ -17,7 +17,7 @@ SLIPS = {
     "rate_for_people": Slip("these are cases per second: how long does a person stay with one?", 0.0),
     "all_seats_busy": Slip("no seat is ever free in this: a case that comes must wait", 0.5),
     "seats_for_people": Slip("these are seats: how much of a shift does one person fill one?", 0.25),
-    "forgot_exposure": Slip("nobody may look at harmful content for so long", 0.5),
+    "longer_of_both": Slip("two limits hold for a shift: which of them is reached first?", 0.5),
     "three_shifts": Slip("three shifts a day: what about weekends, leave and illness?", 0.25),
     "nobody_away": Slip("nobody is ever ill, on leave or in training in this", 0.5),
     # Error rates.
