@@ -13,7 +13,8 @@ Clock = Callable[[], float]
 
 
 def draw(random: Random) -> dict[str, object]:
-    return {"limit": random.choice([12, 15, 20, 30]), "large": random.choice([60, 120])}
+    # Cells per second and seconds per cell are exact in binary: whoever counts in either gets the same whole cells.
+    return {"limit": random.choice([15, 30, 60]), "large": random.choice([120, 240])}
 
 
 def prompt(p: Params) -> str:

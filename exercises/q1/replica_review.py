@@ -31,13 +31,17 @@ def _said(p: Params, broken: str) -> dict[str, object]:
     needed = peak / (p["per_replica"] * (1 if broken == "3" else p["ceiling"]))
     fleet = math.ceil(needed) + (0 if broken == "4" else 1)
     day = "1,440 minutes" if broken == "1" else "86,400 seconds"
-    often = "is served by the same replicas" if broken == "2" else f"has {p['peak_factor']:g} times that"
+    busiest = (
+        "Busy and quiet minutes even out, so plan with"
+        if broken == "2"
+        else f"The busiest minute has {p['peak_factor']:g} times that,"
+    )
     used = "fully used" if broken == "3" else f"at most {p['ceiling']:.0%} used"
     spare = "the fraction left over is the spare" if broken == "4" else "and one spare"
     return {
         "lines": [
             f"The day's messages, spread over its {day}, are a mean of {mean:,.1f} requests per second.",
-            f"The busiest minute {often}: {peak:,.1f} requests per second.",
+            f"{busiest} {peak:,.1f} requests per second.",
             f"A replica serves {p['per_replica']:g} per second, {used}: {needed:,.2f} replicas.",
             f"Rounded up, {spare}: {fleet:,} replicas.",
         ],
@@ -47,9 +51,9 @@ def _said(p: Params, broken: str) -> dict[str, object]:
 
 def prompt(p: Params) -> str:
     steps = "\n".join(f"{number}. {line}" for number, line in enumerate(p["lines"], 1))
-    return f"""A candidate sizes a chatbot: {p["users"]:,} users a day, {p["messages"]} messages each, busiest minute
-{p["peak_factor"]:g} times the mean, a replica serves {p["per_replica"]:g} requests per second, none may be more than
-{p["ceiling"]:.0%} used, and one may fail.
+    return f"""A candidate sizes a chatbot: {p["users"]:,} users a day, {p["messages"]} messages each, the busiest
+minute {p["peak_factor"]:g} times the mean. A replica serves {p["per_replica"]:g} requests per second, none may be more
+than {p["ceiling"]:.0%} used, and one may fail.
 
 {steps}
 

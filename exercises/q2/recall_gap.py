@@ -29,7 +29,7 @@ you know that it helped, and when do you say that the target cannot be had?"""
 EXERCISE = Exercise(
     id="q2-recall-gap",
     kind=Kind.DESIGN,
-    title="The reranker cannot find what was not found",
+    title="From the candidates to the first five",
     section="4.5",
     difficulty=3,
     minutes=12,
