@@ -47,12 +47,9 @@ def find_submissions(folder: str | Path, assignment: Assignment) -> Placed:
             if path.name not in (NUMBERS_FILE, "README.md"):
                 unplaced.append((path, _no_notebook(path)))
             continue
-        try:
-            out = leads_out(path, root)
-        except OSError:
-            out = True
-        if out:
-            unplaced.append((path, "a link that leads out of the folder or nowhere"))
+        reason = _no_file(path, root)
+        if reason:
+            unplaced.append((path, reason))
             continue
         inside = read_raw(path, root)
         student, reason = people.whose(path.relative_to(root), inside)
@@ -167,6 +164,16 @@ def _files(root: Path) -> Iterator[Path]:
                 return
             if not name.startswith("."):
                 yield Path(folder) / name
+
+
+def _no_file(path: Path, root: Path) -> str:
+    """Why this is nothing to be opened; "" if it is a file."""
+    try:
+        if leads_out(path, root):
+            return "a link that leads out of the folder"
+        return "" if path.is_file() else "no file, or a link that leads nowhere"
+    except OSError:
+        return "a link that leads nowhere"
 
 
 def _no_notebook(path: Path) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 # Outputs of an honest notebook with plots take a few megabytes.
 LARGEST_BYTES = 50_000_000
 LARGEST_SOURCE = 200_000
+MOST_SOURCE = 1_000_000
 MOST_CELLS = 2_000
 
 
@@ -86,13 +87,17 @@ def _notebook(told: Any) -> RawNotebook:
         return RawNotebook(trouble="it is no notebook: it has no cells")
     if len(cells) > MOST_CELLS:
         return RawNotebook(trouble=f"it has more than {MOST_CELLS:,} cells")
-    read, dropped = [], []
+    read, dropped, total = [], [], 0
     for number, cell in enumerate(cells, 1):
         one = _cell(number, cell)
         if one is None or len(one.source) > LARGEST_SOURCE:
             what = "is no cell" if one is None else f"holds more than {LARGEST_SOURCE:,} characters"
             dropped.append(f"cell {number} {what}")
             continue
+        total += len(one.source)
+        if total > MOST_SOURCE:
+            dropped.append(f"cell {number} and those below it: more than {MOST_SOURCE:,} characters in all")
+            break
         read.append(one)
     metadata = told.get("metadata")
     return RawNotebook(tuple(read), _marks(metadata), dropped=tuple(dropped))

@@ -148,6 +148,14 @@ def test_links_are_followed_nowhere_outside(made, tmp_path):
     assert [path.name for path, why in placed.unplaced if "link" in why] == ["q1.ipynb", "q2.ipynb"]
 
 
+def test_what_would_never_end_is_not_opened(made, tmp_path):
+    (tmp_path / "4711").mkdir()
+    os.mkfifo(tmp_path / "4711" / "q1.ipynb")
+    assert find_submissions(tmp_path, made).unplaced == (
+        (tmp_path / "4711/q1.ipynb", "no file, or a link that leads nowhere"),
+    )
+
+
 def test_unreadable_notebooks_are_placed_and_flagged_when_read(made, tmp_path):
     path = drop(tmp_path, "4711/q1.ipynb", "{")
     assert find_submissions(tmp_path, made).notebooks == {(JANE.id, "q1"): path}

@@ -361,6 +361,15 @@ def test_a_huge_file_is_flagged_and_not_read(made, tmp_path):
     assert "outputs must be cleared" in why
 
 
+def test_a_notebook_of_very_much_code_is_read_up_to_a_limit(made, tmp_path):
+    nb = solved(made)
+    nb["cells"] += [code("x = 1\n" * (LARGEST_SOURCE // 7))] * 8
+    submission = read(made, nb, tmp_path)
+    ((flag, why),) = submission.flags
+    assert (flag, "those below it" in why) == (Flag.UNREADABLE, True)
+    assert shares(made, submission) == ALL
+
+
 def test_nothing_handed_in_is_missing(made, tmp_path):
     for where in (None, tmp_path, tmp_path / "q1.ipynb"):
         assert kinds(read_submission(where, made, JANE, "q1")) == [Flag.MISSING_NOTEBOOK]
