@@ -73,11 +73,12 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
 
 
 def draw_at_par(random: Random) -> dict[str, object]:
-    """A draw in which the API costs more than the people alone, or no price of a GPU would do."""
+    """A draw with more than the two GPUs that are kept, and in which the API costs more than the people alone."""
     while True:
         p = draw(random)
-        gpus, two = answers(p)["gpus"], mistakes(p)["gpus"]
-        if float(gpus) > 2.05 and float(answers(p)["gpu_hour_at_par"]) > 0.1 and two[0].value != two[1].value:
+        gpus, two = float(answers(p)["gpus"]), mistakes(p)["gpus"]
+        whole = abs(gpus - round(gpus)) < 1e-6  # but for float noise, which would be rounded either way
+        if gpus > 2 and not whole and float(answers(p)["gpu_hour_at_par"]) > 0.1 and two[0].value != two[1].value:
             return p
 
 

@@ -23,9 +23,7 @@ SLIPS = {
     "alone_scaled": Slip("this seems to scale the savings alone: what do they know about overlap?"),
     "sets_counted_alike": Slip("every set seems to count alike: how many orders have it in this place?"),
     # GPUs of one's own.
-    "planned_at_full_load": Slip(
-        "this plans with the full rate, around the clock: what about the load's ups and downs?"
-    ),
+    "planned_at_full_load": Slip("this plans with the full rate: what about the load's ups and downs?"),
     "utilisation_multiplied": Slip("the planned share goes the wrong way: do you need more GPUs or fewer?", 0.25),
     "forgot_people": Slip("somebody has to run it", 0.5),
     "people_per_gpu": Slip("the people are paid once, not per GPU", 0.25),
