@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -44,7 +45,7 @@ class Lines:
 def talk(clock, *lines, width=100, session=None):
     """(what was printed, session, source)."""
     session = session or Session(SAMPLE, clock=clock)
-    console = Console(record=True, width=width, force_terminal=False, file=open("/dev/null", "w"))
+    console = Console(record=True, width=width, force_terminal=False, file=io.StringIO())
     source = Lines(clock, *lines)
     Conversation(session, source, console).run()
     return console.export_text(), session, source
@@ -100,13 +101,11 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(clock, width):
 
 
 def test_follow_ups_come_by_themselves_and_the_status_announces_them(clock):
-    printed, session, source = talk(clock, "next", "next", 190.0, "", 200.0, "", 200, "")
+    printed, session, _ = talk(clock, "next", "next", 190.0, "", 200.0, "", 200, "")
     assert "Traffic grows tenfold" in printed
     assert session.state.pending == 0
-    _, _, source = talk(clock, "next", "next", 190.0)
     session = Session(SAMPLE, clock=clock)
-    source = Lines(clock)
-    conversation = Conversation(session, source, Console(file=open("/dev/null", "w")))
+    conversation = Conversation(session, Lines(clock), Console(file=io.StringIO()))
     session.next()
     session.next()
     clock.now += 190
@@ -154,7 +153,7 @@ def test_a_whole_interview_by_pipe(cli, folder):
 
 
 def test_an_interview_that_is_left_goes_on(cli):
-    assert "--resume goes on" in cli("q1", lines=WHOLE[:3]).stdout
+    assert "--resume` goes on" in cli("q1", lines=WHOLE[:3]).stdout
     result = cli("q1", "--resume", lines=WHOLE[3:])
     assert result.exit_code == 0
     (path,) = files("q1")
