@@ -22,13 +22,17 @@ SITTING = timedelta(minutes=30)
 
 @dataclass(frozen=True)
 class Due:
-    """since: when it became due, UTC. recall: expected chance, 0 to 1, of knowing it now. reason: in words."""
+    """since: when it became due, UTC. recall: expected chance, 0 to 1, of knowing it now. reason: in words.
+
+    take: which variant to do: the next one where the last was solved, for its answer still stands in the notebook.
+    """
 
     exercise: Exercise
     since: datetime
     recall: float
     last: datetime
     reason: str
+    take: int
 
 
 def due(now: datetime | None = None, kept: Sequence[Attempt] | None = None) -> list[Due]:
@@ -42,8 +46,9 @@ def due(now: datetime | None = None, kept: Sequence[Attempt] | None = None) -> l
     for one, tried in by_exercise(attempts() if kept is None else kept).items():
         card = card_of(one, tried)
         if card.due <= now:
-            recall = _scheduler().get_card_retrievability(card, now)
-            found.append(Due(one, card.due, recall, tried[-1].at, _reason(one, tried, recall, now)))
+            recall, counted = _scheduler().get_card_retrievability(card, now), first_time(one, tried)
+            take = counted[-1].take + _solved(one, counted[-1])
+            found.append(Due(one, card.due, recall, counted[-1].at, _reason(one, counted, recall, now), take))
     return sorted(found, key=lambda each: (each.recall, each.since, each.exercise.id))
 
 
@@ -68,14 +73,30 @@ def sittings(tried: Sequence[Attempt]) -> list[list[Attempt]]:
     return found
 
 
+def first_time(one: Exercise, tried: Sequence[Attempt]) -> list[Attempt]:
+    """Without the attempts at a variant that was solved before: whoever runs a notebook again has recalled nothing."""
+    solved: set[int] = set()
+    found = []
+    for attempt in tried:
+        if attempt.take not in solved:
+            found.append(attempt)
+        if _solved(one, attempt):
+            solved.add(attempt.take)
+    return found
+
+
+def _solved(one: Exercise, attempt: Attempt) -> bool:
+    return attempt.share >= 1 or one.kind is Kind.DESIGN
+
+
 def card_of(one: Exercise, tried: Sequence[Attempt]) -> Card:
-    """The card after all sittings. Raises ValueError without an attempt."""
+    """The card after all sittings that count (`first_time`). Raises ValueError without an attempt."""
     from fsrs import Card
 
     if not tried:
         raise ValueError(f"{one.id}: no attempt, no card")
     card = Card(card_id=1)
-    for sitting in sittings(tried):
+    for sitting in sittings(first_time(one, tried)):
         card, _ = _scheduler().review_card(card, rating(one, sitting[0]), sitting[0].at)
     return card
 

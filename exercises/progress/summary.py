@@ -93,7 +93,7 @@ def _slips(kept: Sequence[Attempt]) -> tuple[tuple[str, str, int], ...]:
 
 def _next(tried: dict[Exercise, list[Attempt]], repeat: list[Due]) -> tuple[tuple[str, str], ...]:
     """Weak spots first, then what was not tried, beginning with the question that was worked on last."""
-    found = [(one.exercise.id, one.reason) for one in repeat]
+    found = [(one.exercise.id, f'{one.reason} (practice("{one.exercise.id}", take={one.take}))') for one in repeat]
     latest = max(tried, key=lambda one: tried[one][-1].at).question if tried else QUESTIONS[0]
     start = QUESTIONS.index(latest)
     for question in (*QUESTIONS[start:], *QUESTIONS[:start]):

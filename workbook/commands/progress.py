@@ -143,6 +143,7 @@ def _fields(found: Summary) -> dict[str, Any]:
                 "last": one.last.isoformat(),
                 "recall": one.recall,
                 "reason": one.reason,
+                "take": one.take,
             }
             for one in found.due
         ],

@@ -228,9 +228,26 @@ def test_what_was_known_comes_up_later_than_what_was_not():
 
 def test_right_again_and_again_comes_up_more_and_more_rarely():
     first = days_until_due(tried(1.0))
-    second = days_until_due(tried(1.0), tried(1.0, days=first))
-    third = days_until_due(tried(1.0), tried(1.0, days=first), tried(1.0, days=first + second))
+    second = days_until_due(tried(1.0), tried(1.0, days=first, take=2))
+    third = days_until_due(tried(1.0), tried(1.0, days=first, take=2), tried(1.0, days=first + second, take=3))
     assert 1 <= first < second < third
+
+
+def test_a_notebook_that_is_run_again_recalls_nothing():
+    one = next(one for one in exercises_of("q1") if one.id == SIZE)
+    solved = [tried(0.0), tried(1.0, days=1)]
+    again = [*solved, tried(1.0, days=20), tried(1.0, days=21)]
+    assert repetition.card_of(one, again) == repetition.card_of(one, solved)
+    other_numbers = [*solved, tried(1.0, days=20, take=2)]
+    assert repetition.card_of(one, other_numbers).due > repetition.card_of(one, solved).due
+    written = [tried(0.0, exercise=DESIGN), tried(0.0, days=20, exercise=DESIGN)]
+    assert len(repetition.first_time(next(e for e in exercises_of("q1") if e.id == DESIGN), written)) == 1
+
+
+def test_what_was_solved_comes_up_with_other_numbers_and_what_was_not_with_the_same():
+    kept = [tried(1.0, take=2), tried(0.5, exercise=OTHER, take=3)]
+    takes = {one.exercise.id: one.take for one in progress.due(NOON + timedelta(days=40), kept)}
+    assert takes == {SIZE: 3, OTHER: 3}
 
 
 def test_the_first_answer_of_a_sitting_decides():
