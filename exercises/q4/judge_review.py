@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from random import Random
+from typing import Any
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
 from reference.sizing.moderation_funnel import servers_for
@@ -15,12 +16,12 @@ def draw(random: Random) -> dict[str, object]:
     """Again until float noise cannot make one instance more."""
     while True:
         p = _draw(random)
-        instances = float(answers(p)["instances"])
-        if abs(instances - round(instances)) > 1e-6:
+        used = p["calls_per_s"] * p["ceiling"]
+        if all(abs(n - round(n)) > 1e-6 for n in (float(answers(p)["instances"]), p["said"][2] / used)):
             return p
 
 
-def _draw(random: Random) -> dict[str, object]:
+def _draw(random: Random) -> dict[str, Any]:
     given = {
         "posts_per_minute": random.choice([500_000, 800_000, 1_000_000, 1_600_000]),
         "share": random.choice([0.03, 0.05, 0.08]),

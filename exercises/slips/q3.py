@@ -13,6 +13,17 @@ SLIPS = {
     "one_expected": Slip("in so many cases one is expected at the limit: how often does none come all the same?", 0.0),
     "point_for_bound": Slip("this is the share that was seen, not a bound: what may the true rate be?", 0.0),
     "normal_bound": Slip("this is the normal approximation, which is too low for few events", 0.25),
+    # Looks and pairs.
+    "budget_not_divided": Slip("every check takes the whole probability in this", 0.25),
+    "decimal_logarithm": Slip("this is a logarithm to the base of ten", 0.5),
+    "quantile_for_evidence": Slip("this is a quantile of one look: it does not survive many", 0.0),
+    "one_metric_only": Slip("this is one metric: any of them stops the release", 0.25),
+    "passed_for_stopped": Slip("these are the releases that pass", 0.5),
+    "level_that_is_not_there": Slip("nobody gave the old rule a level: how often is a metric worse by chance?", 0.0),
+    "only_the_lost": Slip("the candidate wins cases as well", 0.25),
+    "of_the_changed": Slip("this is a share of the changed cases: of which cases is accuracy a share?", 0.25),
+    "exactly_so_many": Slip("this is the probability of exactly so many: what about more?", 0.25),
+    "unpaired_test": Slip("two separate samples would need this: here both answer the same cases", 0.0),
     # The way back.
     "forgot_production": Slip("the version that serves needs its place too", 0.5),
     "forgot_cache_room": Slip("the KV cache needs its room too", 0.25),

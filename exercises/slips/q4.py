@@ -20,6 +20,10 @@ SLIPS = {
     "longer_of_both": Slip("two limits hold for a shift: which of them is reached first?", 0.5),
     "three_shifts": Slip("three shifts a day: what about weekends, leave and illness?", 0.25),
     "nobody_away": Slip("nobody is ever ill, on leave or in training in this", 0.5),
+    "agreement_for_kappa": Slip("this is the agreement itself: how much of it would chance bring?"),
+    "even_chance": Slip("every verdict seems to be taken as equally likely"),
+    "pooled_chance": Slip("both reviewers seem to be thrown together: each of them has habits of their own"),
+    "undefined_as_zero": Slip("where kappa is not defined, something is returned all the same"),
     # Error rates.
     "per_minute_for_day": Slip("this is a minute: a day is asked for", 0.5),
     "rate_of_violating": Slip("the false positive rate is a share of the posts that do not violate", 0.0),

@@ -15,6 +15,7 @@ from exercises.interviews.q3 import INTERVIEW
 from exercises.q3.canary_decision import reference as decide_reference
 from exercises.q3.sticky_split import reference as split_reference
 from reference.serving.rollout.routing.router import Router
+from reference.serving.rollout.statistics.curves import p_value
 from reference.serving.rollout.types import Phase, RolloutState
 from reference.sizing.ab_tests import cases_to_exclude
 from reference.sizing.claims.q3 import Q3Assumptions
@@ -85,6 +86,13 @@ def test_the_versions_on_standby_are_those_of_the_ledger():
             kv_least_gb=p["cache_gb"],
         )  # fmt: skip
         assert int(one.answers(p)["standby"]) == kept(assumed, 3).computed
+
+
+def test_a_check_that_reaches_its_evidence_has_used_its_share_of_the_budget():
+    one = exercise("q3-alarm-budget")
+    for person in PEOPLE:
+        p = variant(one, person)
+        assert p_value(one.answers(p)["log_e"]) * p["checks"] == pytest.approx(p["alpha"])
 
 
 def test_any_step_of_the_review_may_be_the_wrong_one():
