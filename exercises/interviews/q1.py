@@ -61,16 +61,19 @@ def _month(a: Q1Assumptions, one: Option, lost: float, share: float = 1.0) -> tu
     What is left when `lost` of the replicas are gone must carry the load; never fewer than one spare.
     """
     each = one.capacity.request_rate / Q(1, "replica")
+    gpus = Q(one.deployment.gpus, "gpu")
+    replica_month = magnitude(monthly_cost(fleet_cost_rate(gpus, one.price), HOURS_PER_MONTH), "USD")
 
     def replicas(rate: float) -> float:
-        fleet = replicas_for(Q(rate, "request/s"), each, utilisation_ceiling=a.utilisation_ceiling, spare=a.spare)
-        kept = magnitude(replicas_for(Q(rate, "request/s"), each * (1 - lost),
-                                      utilisation_ceiling=a.utilisation_ceiling, spare=0).total, "replica")  # fmt: skip
-        return max(magnitude(fleet.total, "replica"), kept)
+        wanted = Q(rate, "request/s")
+        fleet = replicas_for(wanted, each, utilisation_ceiling=a.utilisation_ceiling, spare=a.spare)
+        if not lost:
+            return magnitude(fleet.total, "replica")
+        kept = replicas_for(wanted, each * (1 - lost), utilisation_ceiling=a.utilisation_ceiling, spare=0)
+        return max(magnitude(fleet.total, "replica"), magnitude(kept.total, "replica"))
 
     def month(count: float) -> float:
-        gpus = Q(count * one.deployment.gpus, "gpu")
-        return magnitude(monthly_cost(fleet_cost_rate(gpus, one.price), HOURS_PER_MONTH), "USD")
+        return count * replica_month
 
     peak, quiet = (magnitude(rate, "request/s") * share for rate in (a.peak, a.trough * a.burst))
     busy = a.busy_hours / 24

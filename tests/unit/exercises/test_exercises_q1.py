@@ -133,3 +133,8 @@ def test_when_a_zone_of_three_goes_the_other_two_carry_the_peak():
     assert third["replicas"] > whole["replicas"]
     with pytest.raises(ValueError, match="lost"):
         INTERVIEW.design({**now, "lost": 1.0})
+
+
+def test_a_promise_that_no_replica_keeps_is_said_and_not_sized():
+    with pytest.raises(ValueError, match="TTFT"):
+        INTERVIEW.design({**values(INTERVIEW), "prompt": 7000.0, "shared": 0.0, "ttft_ms": 300.0})
