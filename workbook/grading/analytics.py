@@ -131,15 +131,17 @@ def _item(name: str, part: str, marks: Sequence[dict[str, Mark]], counted: Seque
         if mark is None or mark.waits_for_person:
             continue
         found = [one for one in mark.parts if not part or one.name == part]
-        weight = sum(one.weight for one in mark.parts)
-        mine = sum(one.weight for one in found)
-        if not mine:
-            continue  # this student's mark has no such part: the exercise is missing as a whole
-        points = mark.points * mine / weight
-        earned = mark.points * sum(one.earned * one.weight for one in found) / weight
+        if found:
+            weight = sum(one.weight for one in mark.parts)
+            points = mark.points * sum(one.weight for one in found) / weight
+            earned = mark.points * sum(one.earned * one.weight for one in found) / weight
+        elif all(one.verdict is Verdict.OPEN for one in mark.parts):
+            earned = 0.0  # not attempted as a whole: its mark has one part, whatever there would have been
+        else:
+            continue
         shares.append(earned / points)
         rests.append(sum(row[other].earned for other in counted if other in row) - (earned if name in counted else 0))
-        unattempted += all(one.verdict is Verdict.OPEN for one in found)
+        unattempted += all(one.verdict is Verdict.OPEN for one in found or mark.parts)
         slips.update({SLIPS[one.slip].say for one in found if one.slip in SLIPS})
     n = len(shares)
     return Item(

@@ -15,7 +15,7 @@ from exercises.model import Exercise, Kind, Mark, Verdict
 from workbook.grading.marking import answer_cell, total, total_points
 from workbook.grading.pages import SIGNS, part_words, render
 from workbook.grading.results import Graded
-from workbook.grading.text import clean
+from workbook.grading.text import clean, cut
 from workbook.grading.types import Assignment, CellRun, Ended, Flag
 
 _ERROR = 1200  # characters of an error
@@ -74,7 +74,7 @@ def _block(mark: Mark, one: Exercise, graded: Graded, runs: list[CellRun]) -> di
         "waits": mark.waits_for_person,
         "parts": [
             {
-                "sign": SIGNS[part.verdict],
+                "sign": SIGNS[Verdict.SLIP if 0 < part.earned < 1 else part.verdict],
                 "verdict": str(part.verdict),
                 "tone": _tone(part.verdict, part.earned),
                 "name": part_words(part, one.kind),
@@ -102,8 +102,10 @@ def _failed(cell: CellRun) -> bool:
 
 
 def _cell(cell: CellRun) -> dict[str, str]:
-    lines = cell.error.strip().splitlines()[-_ERROR_LINES:]
-    return {"key": clean(cell.key, 200), "ended": cell.ended.value, "error": clean("\n".join(lines), _ERROR)}
+    """An error is read from its end: the last lines say what happened."""
+    lines = [cut(line, _ERROR // 4) for line in cell.error.strip().splitlines()[-_ERROR_LINES:]]
+    tail = "\n".join(lines)[-_ERROR:]
+    return {"key": clean(cell.key, 200), "ended": cell.ended.value, "error": clean(tail, _ERROR)}
 
 
 def _flags(graded: Graded) -> list[dict[str, str]]:

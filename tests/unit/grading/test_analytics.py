@@ -7,14 +7,27 @@ from random import Random
 
 import numpy as np
 import pytest
-from marking_values import FIND, NUMBERS, TEXT, all_right, assignment, graded, ran, right, submission
+from marking_values import (
+    BUILD,
+    FIND,
+    NUMBERS,
+    TEXT,
+    all_right,
+    assignment,
+    graded,
+    ran,
+    right,
+    seen,
+    solved,
+    submission,
+)
 
 from exercises.catalogue import exercise
 from exercises.model import Mark, Part, Verdict
 from workbook.grading.analysis_page import analysis_page, histogram
 from workbook.grading.analytics import FEWEST, analyse, difficulty, discrimination
 from workbook.grading.results import Graded
-from workbook.grading.types import Marked
+from workbook.grading.types import Flag, Marked
 
 TWO = (NUMBERS, FIND)
 
@@ -174,3 +187,15 @@ def test_nobody_at_all_is_a_page_too():
     assert analysis.students == 0
     assert "0 students handed something in" in analysis_page(made, analysis)
     json.dumps(analysis.to_dict(), allow_nan=False)
+
+
+def test_who_did_not_attempt_an_exercise_counts_in_each_of_its_parts():
+    made = assignment("ada", "bob", exercises=(BUILD,))
+    fuse = seen(made, solved(made, BUILD, "bob")["fuse"], BUILD, "bob")
+    results = [
+        graded(made, made.students[0], [(submission("q2", flags=((Flag.MISSING_CELL, BUILD),)), ran())]),
+        graded(made, made.students[1], [(submission("q2", "bob"), ran(observations={BUILD: fuse}))]),
+    ]
+    parts = [one for one in analyse(made, results).items if one.part]
+    assert [(one.n, one.difficulty, one.open) for one in parts] == [(2, 0.5, 0.5)] * len(parts)
+    assert len(parts) >= 3

@@ -108,7 +108,10 @@ def test_the_failing_cell_is_named_with_its_last_lines_cut():
     cell = run_of(NUMBERS, Ended.RAISED, error)
     html = page(made, [(submission(), ran(cells=[cell]))])
     assert "cell 7, answer of q1-kv-per-token: raised" in text_of(html)
-    assert len(html) < 20_000
+    (shown,) = re.findall(r"(?s)<pre>(.*?)</pre>", html)
+    assert shown.endswith("ZeroDivisionError: division by zero")
+    assert len(shown) <= 1200
+    assert len(shown.splitlines()) <= 12
 
 
 def test_a_cell_that_is_nobodys_answer_is_shown_too():
