@@ -9,6 +9,14 @@ from reference.sizing.ab_tests import users_for_rate
 
 
 def draw(random: Random) -> dict[str, object]:
+    """Again until it takes at least a few hours."""
+    while True:
+        p = _draw(random)
+        if float(answers(p)["days"]) > 0.25:
+            return p
+
+
+def _draw(random: Random) -> dict[str, object]:
     before = random.choice([0.005, 0.008, 0.01, 0.015, 0.02])
     return {
         "users_per_day": random.choice([3_000, 8_000, 20_000, 45_000, 120_000]),

@@ -28,7 +28,7 @@ still not know?"""
 EXERCISE = Exercise(
     id="q3-few-users",
     kind=Kind.DESIGN,
-    title="A canary for a handful of people",
+    title="The release plan of a small service",
     section="2.1",
     difficulty=2,
     minutes=12,

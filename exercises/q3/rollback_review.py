@@ -14,10 +14,10 @@ STEPS = ("1", "2", "3", "4")
 def draw(random: Random) -> dict[str, object]:
     before = random.choice([0.005, 0.01, 0.015, 0.02])
     given = {
-        "users_per_day": random.choice([20_000, 40_000, 90_000, 150_000]),
+        "users_per_day": random.choice([40_000, 90_000, 150_000, 400_000]),
         "share": random.choice([0.02, 0.05, 0.1]),
         "before": before,
-        "after": round(before * random.choice([1.5, 2, 2.5]), 6),
+        "after": round(before * random.choice([1.3, 1.4, 1.5, 1.75, 2]), 6),
         "back_s": random.choice([30, 45, 60, 90]),
     }
     return {**given, **_said(given, broken=random.choice(STEPS))}
@@ -62,7 +62,8 @@ asin(sqrt(after)) - 2 asin(sqrt(before)). `said` holds the number that ends each
 those after it only carry it on.
 
 - `wrong_step`: `"1"`, `"2"`, `"3"` or `"4"`.
-- `failed`: users who get an error that production would not have given them."""
+- `met`: users who meet the bad version.
+- `failed`: those of them who get an error that production would not have given them."""
 
 
 def _redone(p: Params, users: float, minutes: float, met_for: float) -> list[float]:
@@ -75,27 +76,35 @@ def _redone(p: Params, users: float, minutes: float, met_for: float) -> list[flo
     ]
 
 
+def _met(p: Params, minutes: float) -> float:
+    return float(minutes / (24 * 60) * p["users_per_day"] * p["share"])
+
+
 def answers(p: Params) -> dict[str, float | str]:
     found = _redone(p, *p["said"][:3])
     wrong = [step for step, one, said in zip(STEPS, found, p["said"], strict=True) if not math.isclose(one, said)]
     users, minutes, met_for = 0.0, 0.0, 0.0
     for _ in STEPS:  # the right numbers, one more with each round
         users, minutes, met_for, failed = _redone(p, users, minutes, met_for)
-    return {"wrong_step": wrong[0], "failed": failed}
+    return {"wrong_step": wrong[0], "met": _met(p, met_for), "failed": failed}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
     right = answers(p)
-    found = [Mistake("carried_mistake", p["said"][3])]
-    if right["wrong_step"] != "4":
-        rise = (p["after"] - p["before"]) / p["after"]
-        found.append(Mistake("counted_usual_errors", float(right["failed"]) / rise))
-    if right["wrong_step"] != "3":
-        only_back = p["back_s"] / 86_400 * p["users_per_day"] * p["share"] * (p["after"] - p["before"])
-        found.append(Mistake("switching_only", only_back))
+    step, rise = right["wrong_step"], p["after"] - p["before"]
+    # Who counts only the candidate's users in step 2 arrives at all users too.
+    met = [] if step == "2" else [Mistake("forgot_share", float(right["met"]) / p["share"])]
+    failed = [Mistake("carried_mistake", p["said"][3])]
+    if step != "4":
+        met.append(Mistake("carried_mistake", _met(p, p["said"][2])))
+        failed.append(Mistake("counted_usual_errors", float(right["failed"]) / rise * p["after"]))
+    if step != "3":
+        met.append(Mistake("switching_only", _met(p, p["back_s"] / 60)))
+        failed.append(Mistake("switching_only", _met(p, p["back_s"] / 60) * rise))
     return {
-        "wrong_step": [Mistake("other_step", step) for step in STEPS if step != right["wrong_step"]],
-        "failed": found,
+        "wrong_step": [Mistake("other_step", one) for one in STEPS if one != step],
+        "met": met,
+        "failed": failed,
     }
 
 
@@ -106,7 +115,7 @@ EXERCISE = Exercise(
     section="2.2",
     difficulty=2,
     minutes=8,
-    points=4,
+    points=5,
     draw=draw,
     prompt=prompt,
     hints=(
@@ -116,7 +125,8 @@ EXERCISE = Exercise(
     ),
     asks=(
         Ask("wrong_step", "", "the wrong step", choices=STEPS),
-        Ask("failed", "users", "users with an error too many"),
+        Ask("met", "users", "users who meet the bad version"),
+        Ask("failed", "users", "users with an error too many", tolerance=0.04),
     ),
     answers=answers,
     mistakes=mistakes,

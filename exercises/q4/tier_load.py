@@ -1,4 +1,4 @@
-"""Size it: what each tier has to see, which is more than it decides, and the LLM instances for the last of them."""
+"""Size it: what each tier has to see, and the LLM instances for the last of them."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
 EXERCISE = Exercise(
     id="q4-tier-load",
     kind=Kind.SIZE,
-    title="A tier sees more than it decides",
+    title="Three tiers and a cache",
     section="2.1",
     difficulty=1,
     minutes=7,

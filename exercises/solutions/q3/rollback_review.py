@@ -10,7 +10,8 @@ z = NormalDist().inv_cdf(0.95) + NormalDist().inv_cdf(0.80)
 h = 2 * asin(sqrt(after)) - 2 * asin(sqrt(before))
 users = z**2 / (h**2 * share * (1 - share))
 minutes = users / users_per_day * 24 * 60
-failed = (minutes + back_s / 60) / (24 * 60) * users_per_day * share * (after - before)
+met = (minutes + back_s / 60) / (24 * 60) * users_per_day * share
+failed = met * (after - before)
 
 redone = [
     users,
