@@ -137,7 +137,7 @@ class Runner:
             raised = None
         try:
             if collect:
-                values, reasons, seen = collected(collect, self.space)
+                values, reasons, seen = collected(collect, self.space, self.job["result_bytes"])
         except MemoryError:
             ended, reasons = "memory", ["MemoryError while the answer was tried"]
         except BaseException as raised:

@@ -18,9 +18,15 @@ class NotJson(Exception):
     pass
 
 
-def text_of(value, depth=0):
-    """JSON of a plain value, by its true type: a class that pretends to be another gains nothing. Raises NotJson."""
+def text_of(value, room, depth=0):
+    """JSON of a plain value, by its true type: a class that pretends to be another gains nothing.
+
+    room: [how many characters it may take], less after each part. Raises NotJson.
+    """
     kind = _type(value)
+    room[0] -= _str.__len__(value) + 2 if _subclass(kind, _str) else 2
+    if room[0] < 0:
+        raise NotJson("is larger than an answer may be")
     if value is None or value is True or value is False:
         return {None: "null", True: "true", False: "false"}[value]
     if kind.__module__ == "numpy" and not _subclass(kind, (_list, _dict)) and _hasattr(value, "item"):
@@ -29,7 +35,7 @@ def text_of(value, depth=0):
         item = value.item()
         if _type(item).__module__ == "numpy":
             raise NotJson(f"is a {kind.__name__}, a plain number is asked for")
-        return text_of(item, depth + 1)
+        return text_of(item, room, depth + 1)
     if _subclass(kind, _int):
         number = _int.__add__(value, 0)
         if number.bit_length() > 1000:
@@ -46,13 +52,14 @@ def text_of(value, depth=0):
         raise NotJson("is nested too deep, or contains itself")
     if _subclass(kind, (_list, _tuple)):
         parts = (_list if _subclass(kind, _list) else _tuple).__iter__(value)
-        return "[" + ",".join([text_of(part, depth + 1) for part in parts]) + "]"
+        return "[" + ",".join([text_of(part, room, depth + 1) for part in parts]) + "]"
     if _subclass(kind, _dict):
         parts = {}
         for key, part in _dict.items(value):
             if not _subclass(_type(key), _str):
                 raise NotJson("is a dict whose keys are not all text")
-            parts[quote(_str.__str__(key))] = text_of(part, depth + 1)
+            room[0] -= _str.__len__(key) + 3
+            parts[quote(_str.__str__(key))] = text_of(part, room, depth + 1)
         return "{" + ",".join([f"{key}:{part}" for key, part in parts.items()]) + "}"
     if value is ...:
         return "null"
@@ -71,15 +78,18 @@ def observation(build, driver, arguments):
         return _dumps({"raises": _str(_type(error).__name__)[:80]})
 
 
-def collected(collect, space):
-    """(JSON text of the values, [why one is left out], JSON text of the observations or null)."""
+def collected(collect, space, most):
+    """(JSON text of the values, [why one is left out], JSON text of the observations or null).
+
+    most: characters that one value may take.
+    """
     values, reasons, seen = [], [], "null"
     for name in collect["names"]:
         if name not in space:
             reasons.append(f"`{name}` was not assigned in this cell")
             continue
         try:
-            values.append(f"{quote(name)}:{text_of(space[name])}")
+            values.append(f"{quote(name)}:{text_of(space[name], [most])}")
         except NotJson as error:
             reasons.append(f"`{name}` {error}")
         except Exception as error:
