@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -120,6 +121,23 @@ def test_several_kernels_that_write_at_once_lose_nothing(file):
         kernel.join(60)
     kept = {(one.slips[0], one.hints) for one in store.attempts()}
     assert kept == {(f"kernel {n}", number) for n in range(4) for number in range(25)}
+
+
+def test_the_very_first_attempts_of_several_at_once_are_all_kept(tmp_path, monkeypatch):
+    for number in range(10):
+        monkeypatch.setenv("WORKBOOK_PROGRESS", str(tmp_path / f"{number}.sqlite3"))
+        together = threading.Barrier(6)
+
+        def first(hints, together=together):
+            together.wait()
+            store.keep_attempt(SIZE, 1.0, [], hints, 1.0, 1)
+
+        threads = [threading.Thread(target=first, args=(hints,)) for hints in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {one.hints for one in store.attempts()} == set(range(6))
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
