@@ -51,12 +51,23 @@ class Checked(Shown):
 
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
+        if all(part.verdict is Verdict.OPEN for part in mark.parts):
+            super().__init__(f"{_SIGNS[Verdict.OPEN]} {_what_to_do(mark)}")
+            return
         lines = [
             f"- {_SIGNS[part.verdict]} **{part.name}**: {html.escape(part.say, quote=False)}" for part in mark.parts
         ]
         if not all(part.verdict in (Verdict.OPEN, Verdict.PERSON) for part in mark.parts):
             lines.append(f"\n{mark.earned:.3g} of {mark.points:g} points")
         super().__init__("\n".join(lines))
+
+
+def _what_to_do(mark: Mark) -> str:
+    """One line for an answer that is not there, whatever the number of its parts."""
+    one = exercise(mark.exercise)
+    if one.build:
+        return f"not attempted: write `{one.build.name}` in place of `raise NotImplementedError`"
+    return "not attempted: write your answer between the quotes" if one.rubric else mark.parts[0].say
 
 
 class Practice:

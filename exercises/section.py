@@ -5,12 +5,14 @@ The notebooks hold it as text, like everything else that a reader edits; a test 
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
 from exercises.catalogue import exercises_of
 from exercises.model import Exercise, ExerciseError, Kind
 
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 HEADING = "# ## 8. Exercises\n"
 _INTRODUCTION = """#
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -51,10 +53,17 @@ def section(question: str) -> str:
 
 
 def replaced(text: str, question: str) -> str:
-    """A notebook's text with its section 8 written anew. Raises ExerciseError if it has none."""
+    """A notebook's text with its section 8 written anew, formatted. Raises ExerciseError if it has none."""
     if text.count(HEADING) != 1:
         raise ExerciseError(f"the notebook of {question} has no section that begins with {HEADING.strip()!r}")
-    return text[: text.index(HEADING)] + section(question)
+    return _formatted(text[: text.index(HEADING)] + section(question))
+
+
+def _formatted(text: str) -> str:
+    from ruff.__main__ import find_ruff_bin
+
+    command = [find_ruff_bin(), "format", "--stdin-filename", str(NOTEBOOKS / "any.py"), "-"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=True, cwd=NOTEBOOKS.parent).stdout
 
 
 def main(arguments: list[str]) -> int:
@@ -63,7 +72,7 @@ def main(arguments: list[str]) -> int:
         if "--write" not in arguments:
             print(section(question), end="")
             continue
-        (path,) = (Path(__file__).parents[1] / "notebooks").glob(f"{question}_*.py")
+        (path,) = NOTEBOOKS.glob(f"{question}_*.py")
         path.write_text(replaced(path.read_text(encoding="utf-8"), question), encoding="utf-8")
     return 0
 

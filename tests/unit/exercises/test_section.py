@@ -1,0 +1,37 @@
+"""Section 8 of every notebook is what the catalogue gives."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from exercises.catalogue import QUESTIONS, exercises_of
+from exercises.model import ExerciseError
+from exercises.section import HEADING, NOTEBOOKS, replaced, variable
+
+every = pytest.mark.parametrize("question", QUESTIONS)
+
+
+def text_of(question):
+    (path,) = NOTEBOOKS.glob(f"{question}_*.py")
+    return path.read_text(encoding="utf-8")
+
+
+@every
+def test_the_exercises_of_a_notebook_are_those_of_the_catalogue(question):
+    text = text_of(question)
+    assert replaced(text, question) == text, f"python -m exercises.section {question} --write && workbook pair --write"
+
+
+@every
+def test_an_exercise_of_a_notebook_takes_no_name_that_the_notebook_uses(question):
+    before = text_of(question).split(HEADING)[0]
+    code = "\n".join(line for line in before.splitlines() if not line.startswith(("%", "!")))
+    used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    assert not used & {variable(one) for one in exercises_of(question)}
+
+
+def test_a_notebook_without_the_section_is_refused():
+    with pytest.raises(ExerciseError, match="q1 has no section"):
+        replaced("# # Title\n", "q1")
