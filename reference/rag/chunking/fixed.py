@@ -62,7 +62,7 @@ class FixedChunker:
             )
             if last == len(tokens):
                 break
-            first = next(
-                place for place in range(last - self.overlap, last + 1) if place == last or tokens.begins_word[place]
-            )
+            # Before a long word a chunk ends early, perhaps within its own overlap: the next one still begins later.
+            earliest = max(last - self.overlap, first + 1)
+            first = next(place for place in range(earliest, last + 1) if place == last or tokens.begins_word[place])
         return chunks

@@ -179,6 +179,17 @@ def test_a_megabyte_without_a_space_becomes_chunks_of_readable_size():
         assert [count([chunk.embedded_text])[0] for chunk in chunks] <= [chunk.tokens for chunk in chunks]
 
 
+@pytest.mark.timeout(60)  # it never ended once
+def test_a_word_longer_than_the_rest_of_a_window_does_not_stop_the_next_one():
+    digest = "".join(f"{n * n * 7919 % 4096:03x}" for n in range(33))  # 99 digits, nearly as many tokens
+    text = " ".join(["word"] * 45 + [digest] + ["word"] * 200)
+    assert 128 - 45 < len(tokens_of(digest)) < 128
+    chunks = FixedChunker(128, 63).chunk(doc((("Title",), text)))
+    assert len(chunks) >= 3
+    assert all(chunk.tokens <= 128 for chunk in chunks)
+    assert sum(digest in chunk.text for chunk in chunks) >= 1
+
+
 def test_a_document_without_tokens_has_no_chunks():
     for chunker in CHUNKERS:
         assert chunker.chunk(doc((("T",), "\x00\u200b"))) == []
