@@ -200,7 +200,9 @@ def test_a_check_does_not_fail_where_nothing_can_be_written_and_says_so_once(mon
     assert capsys.readouterr().err.count("not kept") == 1
 
 
-@pytest.mark.parametrize("odd", [{"share": float("nan")}, {"share": "much"}, {"hints": None}, {"slips": 7}])
+@pytest.mark.parametrize(
+    "odd", [{"share": float("nan")}, {"seconds": float("inf")}, {"share": "much"}, {"hints": None}, {"slips": 7}]
+)
 def test_odd_arguments_do_not_fail_a_check_and_leave_no_row(file, capsys, odd):
     given = {"exercise": SIZE, "share": 1.0, "slips": [], "hints": 0, "seconds": 1.0, "take": 1, **odd}
     store.keep_attempt(**given)
