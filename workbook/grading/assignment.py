@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -23,10 +22,10 @@ from exercises.catalogue import exercise as find_exercise
 from exercises.drawing import variant
 from exercises.model import ExerciseError
 from workbook.grading.handout import files
-from workbook.grading.names import unsafe
 from workbook.grading.types import Assignment, GradingError, Student
 
 FORMAT = 1
+LONGEST_NAME = 80
 STUDENTS, INSTRUCTOR, RECORD = "students", "instructor", "assignment.json"
 
 
@@ -51,8 +50,10 @@ def make(
     seed: the same seed makes the same assignment again, for anybody who knows it. Raises GradingError, or ExerciseError
     where no well-posed variant can be drawn.
     """
-    if unsafe(name) or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise GradingError(f"the name {name!r} cannot be used", "use letters a to z, digits, - and _ in --name")
+    if not name.isprintable() or name != name.strip() or not 1 <= len(name) <= LONGEST_NAME:
+        raise GradingError(
+            f"the name {name!r} cannot be used", f"give --name one line of 1 to {LONGEST_NAME} characters"
+        )
     chosen = _chosen(tuple(dict.fromkeys(questions)), tuple(dict.fromkeys(exercises)))
     if not students:
         raise GradingError("the roster names no student", "add a row per student")

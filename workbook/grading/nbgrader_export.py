@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from exercises.checking import OPEN_STUB
 from exercises.model import Exercise, Kind, Params
 from workbook.grading import handout, wording
 from workbook.grading.assignment import make
+from workbook.grading.names import unsafe
 from workbook.grading.types import Assignment, GradingError, Role, Student
 
 CONFIG = "nbgrader_config.py"
@@ -33,6 +35,8 @@ def write_course(
 
     Returns what is in them, with one student, `everybody`. Raises GradingError if the course has such an assignment.
     """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name) or unsafe(name):
+        raise GradingError(f"nbgrader makes a folder of the name: {name!r}", "use letters, digits, - and _ in --name")
     made = make(name, questions, [EVERYBODY], exercises, seed)
     course = Path(folder)
     target = course / "source" / name

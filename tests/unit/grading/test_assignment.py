@@ -29,6 +29,13 @@ def test_it_is_read_back_as_it_was_made(tmp_path):
     assert load(record_of(tmp_path / "ps1")) == made
 
 
+def test_a_name_is_a_title_and_no_path(tmp_path):
+    made = assignment(name="../Übung 1: sizing")
+    write(made, tmp_path / "ps1")
+    assert load(tmp_path / "ps1").name == "../Übung 1: sizing"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ps1"]
+
+
 def test_nobody_else_may_read_the_record(tmp_path):
     folder = write(assignment(), tmp_path / "ps1")
     assert stat.S_IMODE(record_of(folder).stat().st_mode) == 0o600
@@ -62,8 +69,9 @@ def test_all_exercises_of_a_question_are_handed_out_unless_some_are_named():
         (("ps1", ["q1"], PEOPLE, [FUSE]), "belongs to q2"),
         (("ps1", ["q1", "q2"], PEOPLE, [FUSE]), "no exercise of q1"),
         (("ps1", ["q1"], []), "names no student"),
-        (("../ps1", ["q1"], PEOPLE), "the name '../ps1'"),
-        (("a b", ["q1"], PEOPLE), "the name 'a b'"),
+        (("", ["q1"], PEOPLE), "the name ''"),
+        (("a\nb", ["q1"], PEOPLE), "the name 'a"),
+        (("a" * 81, ["q1"], PEOPLE), "the name 'aaa"),
     ],
 )
 def test_what_cannot_be_made_is_an_error_with_its_mend(arguments, why):

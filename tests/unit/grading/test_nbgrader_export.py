@@ -110,6 +110,13 @@ def test_a_folder_that_is_no_course_is_left_alone(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.parametrize("name", ["../ps1", "a b", "con", "-x", ""])
+def test_a_name_that_is_no_folder_is_refused(tmp_path, name):
+    with pytest.raises(GradingError, match="nbgrader makes a folder of the name"):
+        write_course(name, ["q2"], tmp_path / "course", [FUSE])
+    assert not (tmp_path / "course").exists()
+
+
 def test_hidden_cases_differ_between_courses(tmp_path):
     words = set()
     for name in ("a", "b"):
