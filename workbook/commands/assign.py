@@ -36,25 +36,29 @@ def command(
 
     DIR/students/ID/ is what a student gets. DIR/instructor/ is for you alone: `workbook grade DIR` needs it.
     """
-    from workbook.errors import UsageError
+    from workbook.errors import UsageError, WorkbookError
 
     if out is None:
         raise UsageError("--out is missing", "name the folder to make")
     if layout not in ("folders", "nbgrader"):
         raise UsageError(f"--format {layout}: there is no such format", "folders or nbgrader")
-    if layout == "nbgrader":
-        _refuse("with --format nbgrader", {"--roster": roster, "--add": add, "--id-column": id_column})
-        fields = _course(questions or [], out, name, _ids(exercises), seed)
-        said = [f"written: {out / 'source' / name}, for nbgrader"]
-    elif roster is None:
-        raise UsageError("--roster is missing", "name a CSV file with a column of ids")
-    elif add:
-        _refuse("with --add", {"QUESTION": questions, "--exercises": exercises, "--seed": seed})
-        fields = _add(roster, out, id_column)
-        said = _written(fields)
-    else:
-        fields = _hand_out(questions or [], roster, out, name, _ids(exercises), id_column, seed)
-        said = _written(fields)
+    try:
+        if layout == "nbgrader":
+            _refuse("with --format nbgrader", {"--roster": roster, "--add": add, "--id-column": id_column})
+            fields = _course(questions or [], out, name, _ids(exercises), seed)
+            said = [f"written: {out / 'source' / name}, for nbgrader"]
+        elif roster is None:
+            raise UsageError("--roster is missing", "name a CSV file with a column of ids")
+        elif add:
+            _refuse("with --add", {"QUESTION": questions, "--exercises": exercises, "--seed": seed})
+            fields = _add(roster, out, id_column)
+            said = _written(fields)
+        else:
+            fields = _hand_out(questions or [], roster, out, name, _ids(exercises), id_column, seed)
+            said = _written(fields)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise WorkbookError(f"{out} cannot be written: {reason}", "make room, or name another --out") from None
     _tell(fields, said, json)
 
 

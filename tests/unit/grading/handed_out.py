@@ -9,10 +9,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from exercises.catalogue import exercise as find_exercise
 from exercises.catalogue import solution
 from exercises.checking import judge
 from exercises.handout import mark_line
-from exercises.model import Mark
+from exercises.model import Kind, Mark
 from workbook.grading.assignment import make
 from workbook.grading.handout import notebook
 from workbook.grading.reading import read_submission
@@ -72,7 +73,7 @@ def text(source: str) -> dict[str, Any]:
 
 def right(exercise: str) -> str:
     """A right answer cell, first line and all."""
-    markdown = exercise == CUT
+    markdown = find_exercise(exercise).kind is Kind.DESIGN
     return f"{mark_line(exercise, markdown)}\n{TEXT if markdown else solution(exercise).code}"
 
 
@@ -108,11 +109,9 @@ def marks(made: Assignment, submission: Submission) -> dict[str, Mark]:
         else:
             given[one.collect.exercise] = {name: space[name] for name in one.collect.names if name in space}
     params = made.params[submission.student]
-    from exercises.catalogue import exercise
-
     return {
         name: judge(
-            exercise(name),
+            find_exercise(name),
             params[name],
             given.get(name, {}),
             seen=seen.get(name),

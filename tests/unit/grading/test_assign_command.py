@@ -82,6 +82,7 @@ def test_it_adds_new_students_only(assign, tmp_path):
         (("q1", "--roster", "roster.csv", "--out", "x", "--format", "zip"), "no such format"),
         (("q1", "--roster", "roster.csv", "--out", "x", "--add"), "QUESTION has no meaning with --add"),
         (("--roster", "roster.csv", "--out", "x", "--add"), "no assignment in x"),
+        (("q1", "--roster", "roster.csv", "--out", "roster.csv/x"), "cannot be written"),
         (("q1", "--roster", "roster.csv", "--out", "x", "--format", "nbgrader"), "--roster has no meaning"),
     ],
 )
