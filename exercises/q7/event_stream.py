@@ -56,7 +56,8 @@ STUB = '''class EventStream:
 class Reference:
     """The decoder of the openai client, through which all answers of the engine come, fed with lines.
 
-    It also reports events without data; those are left out here, as the standard says.
+    It also reports events without data; those are left out here, as the standard says. It reports nothing for an empty
+    line where there is no id or an empty one, which takes an earlier id back.
     """
 
     def __init__(self) -> None:
@@ -74,6 +75,7 @@ class Reference:
             self._has_data = self._has_data or line.partition(":")[0] == "data"
             event = self._decoder.decode(line)
             if event is None:
+                self.last_event_id = self.last_event_id if line else ""
                 continue
             self.last_event_id = event.id or ""
             self.retry_ms = event.retry if event.retry is not None else self.retry_ms

@@ -100,6 +100,19 @@ def test_a_plot_is_written_whole_or_a_reason_is_given(cli, kept, tmp_path):
     assert not list(tmp_path.glob(".*part"))
 
 
+def test_a_disk_that_is_full_leaves_no_half_a_plot(cli, kept, tmp_path, monkeypatch):
+    class Half:
+        def savefig(self, file, **options):
+            file.write_bytes(b"half")
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(figures, "over_time", lambda found: Half())
+    result = cli("progress", "--plot", str(tmp_path / "a.png"))
+    assert result.exit_code == 3
+    assert "No space left" in result.output
+    assert [one.name for one in tmp_path.iterdir()] == [kept.name]
+
+
 def test_without_an_attempt_there_is_nothing_to_plot(cli, file, tmp_path):
     result = cli("progress", "--plot", str(tmp_path / "a.png"))
     assert result.exit_code == 2
