@@ -40,7 +40,7 @@ STUB = '''class Receiver:
         raise NotImplementedError
 
     def take(self, message_id: str, timestamp: str, signatures: str, body: str, now: int) -> str:
-        """"new", "repeated" or "refused". timestamp: whole seconds as decimal digits, anything else is refused.
+        """One of "new", "repeated" and "refused". timestamp: whole seconds as decimal digits, anything else is refused.
 
         now: seconds; exactly 300 seconds away from the timestamp is still in time, more is not.
         """
