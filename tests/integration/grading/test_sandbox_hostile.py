@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ class Campaign:
 
 
 @pytest.fixture(scope="module", params=[Bubblewrap(), Namespaces()], ids=lambda one: one.name)
-def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
+def campaign(request: pytest.FixtureRequest) -> Campaign:
     """Four at a time, for most of the long ones only wait to be stopped."""
     sandbox: Sandbox = request.param
     why = choose.fault(sandbox)
@@ -54,7 +53,7 @@ def campaign(request: pytest.FixtureRequest) -> Iterator[Campaign]:
 
         results = dict(zip([each.name for each in SUBMISSIONS], pool.map(one, SUBMISSIONS), strict=True))
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
-    yield Campaign(
+    return Campaign(
         {name: result[0] for name, result in results.items()},
         {name: result[1] for name, result in results.items()},
         seen,

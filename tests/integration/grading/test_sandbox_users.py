@@ -29,14 +29,15 @@ CHOSEN = (
 )  # fmt: skip
 
 
+TRIED = "import os, sys, numpy, pint, exercises.catalogue; open(os.path.realpath(sys.executable), 'rb')"
+
+
 def python_for(user: int) -> list[str]:
     """A command that runs Python with the packages of this one as another user; skips if that user has none."""
     found = [sys.executable, shutil.which("python3", path="/usr/bin:/usr/local/bin") or ""]
     for program in filter(None, found):
         command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", program]
-        tried = subprocess.run(
-            [*command, "-c", "import numpy, pint, exercises.catalogue"], env=environment(), cwd="/", check=False
-        )
+        tried = subprocess.run([*command, "-c", TRIED], env=environment(), cwd="/", check=False)
         if tried.returncode == 0:
             return command
     pytest.skip("an ordinary user of this machine can run no Python that has the workbook's packages")

@@ -36,9 +36,9 @@ def view() -> View:
     links, trees = [], []
     for path in dict.fromkeys(wanted):
         here = Path(path)
-        if here.is_symlink() and here.parent == Path("/"):  # /lib -> usr/lib
+        if os.path.islink(path) and here.parent == Path("/"):  # /lib -> usr/lib
             links.append((str(here.readlink()), path))
-        elif here.exists() and not any(here.is_relative_to(tree) for tree in trees):
+        elif os.path.exists(path) and not any(here.is_relative_to(tree) for tree in trees):
             trees.append(path)
     hidden = [path for path in _hidden() if any(Path(path).is_relative_to(tree) for tree in trees)]
     if not any(Path(python).is_relative_to(tree) for tree in trees):

@@ -149,7 +149,3 @@ def main() -> None:
                 if not names or one.name in names:
                     found[f"{one.name} in {sandbox.name}"] = faults(one, sandbox, told)
     print(json.dumps({"user": os.getuid(), "found": found}))
-
-
-if __name__ == "__main__":
-    main()

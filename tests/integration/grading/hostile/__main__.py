@@ -1,0 +1,5 @@
+"""Runs as another user: see `main`."""
+
+from hostile import main
+
+main()
