@@ -197,8 +197,8 @@ INTERVIEW = Interview(
         Criterion(
             "quality has a bound", 4,
             "For what may change answers (routing, semantic cache, shorter prompts) names a labelled sample, an "
-            "allowed loss with its uncertainty, and what is switched off when it is passed; compares a router with sending at "
-            "random.",
+            "allowed loss with its uncertainty, and what is switched off when it is passed; compares a router with "
+            "sending at random.",
             "Wants an evaluation, without size, bound or consequence.",
             "the sample, the bound, the consequence",
         ),
