@@ -39,6 +39,7 @@ NAMES = (
     "prompt_economy",
     "savings_replay",
     "fleet_simulation",
+    "grading",
     "aiconfigurator_check",
 )
 

@@ -153,4 +153,5 @@ def _item(name: str, part: str, marks: Sequence[dict[str, Mark]], counted: Seque
 def _parts(marks: Sequence[dict[str, Mark]], name: str) -> list[str]:
     """Names of the parts as most students' marks have them, in their order."""
     seen = Counter(tuple(part.name for part in row[name].parts) for row in marks if name in row)
-    return list(dict.fromkeys(max(seen, key=lambda parts: (seen[parts], len(parts))))) if seen else []
+    most = max(seen, key=lambda parts: (seen[parts], len(parts)), default=())
+    return list(dict.fromkeys(most))

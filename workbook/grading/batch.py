@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import select
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any, TypeVar
@@ -37,7 +39,7 @@ class _Running:
 
 def run_all(
     function: Callable[[Task], Any], tasks: Sequence[Task], *, jobs: int, deadline_s: Callable[[Task], float]
-) -> Iterator[tuple[int, Outcome]]:
+) -> Generator[tuple[int, Outcome], None, None]:
     """Yield (index of the task, outcome) as they end, at most `jobs` at a time, each in a process of its own.
 
     function: importable, as are what it takes and returns. An exception, a killed process, a result that cannot be
@@ -84,6 +86,7 @@ def _child(pipe: Connection, function: Callable[[Task], Any], task: Task) -> Non
     parent, which decides."""
     with contextlib.suppress(AttributeError, OSError):
         os.setsid()
+        threading.Thread(target=_end_with_the_parent, args=(pipe.fileno(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         answer: tuple[Any, str] = (function(task), "")
@@ -94,6 +97,14 @@ def _child(pipe: Connection, function: Callable[[Task], Any], task: Task) -> Non
     except BaseException as error:
         pipe.send((None, f"the result cannot be sent: {type(error).__name__}: {error}"[:500]))
     pipe.close()
+
+
+def _end_with_the_parent(descriptor: int) -> None:
+    """A parent that is killed reads no result: without this, its children would go on, and the server for them."""
+    reader = select.poll()
+    reader.register(descriptor, 0)  # an end without a reader is always reported
+    reader.poll()
+    os.killpg(0, signal.SIGKILL)
 
 
 def _soonest(running: Sequence[_Running], tasks: Sequence[Task], deadline_s: Callable[[Task], float]) -> float:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -23,6 +25,15 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().split(") ")[1][0] != "Z"
     except OSError:
         return False
+
+
+def until(condition, seconds=30.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_every_task_has_its_outcome_whatever_becomes_of_the_others():
@@ -57,11 +68,7 @@ def test_what_a_hanging_task_started_ends_with_it(tmp_path):
     found = outcomes([("child", str(note))], deadline_s=4)
     assert found[0].failure
     pid = int(note.read_text())
-    for _ in range(50):
-        if not alive(pid):
-            break
-        time.sleep(0.1)
-    assert not alive(pid)
+    assert until(lambda: not alive(pid), 5)
 
 
 def test_tasks_run_at_the_same_time_but_no_more_than_asked_for():
@@ -86,13 +93,26 @@ def test_stopping_half_way_ends_what_runs(tmp_path):
     running = run_all(work, [("child", str(note)), ("ok", 1)], jobs=2, deadline_s=lambda task: 60)
     with contextlib.closing(running):
         next(running)
-        for _ in range(100):
-            if note.exists() and note.read_text():
-                break
-            time.sleep(0.1)
-    pid = int(note.read_text())
-    time.sleep(0.5)
-    assert not alive(pid)
+        assert until(lambda: note.exists() and note.read_text())
+    assert until(lambda: not alive(int(note.read_text())), 5)
+
+
+def test_a_parent_that_is_killed_leaves_nobody_behind(tmp_path):
+    note = tmp_path / "pid"
+    code = (
+        f"import sys; sys.path[:0] = {[str(Path(__file__).parent), str(Path(__file__).parents[3])]!r}\n"
+        "from batch_work import work\nfrom workbook.grading.batch import run_all\n"
+        f"list(run_all(work, [('child', {str(note)!r})], jobs=1, deadline_s=lambda task: 60))\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        assert until(lambda: note.exists() and note.read_text())
+        pid = int(note.read_text())
+        assert alive(pid)
+    finally:
+        parent.kill()
+        parent.wait()
+    assert until(lambda: not alive(pid))
 
 
 def test_no_task_is_no_outcome():

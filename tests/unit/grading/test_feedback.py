@@ -111,7 +111,9 @@ def test_the_failing_cell_is_named_with_its_last_lines_cut():
     (shown,) = re.findall(r"(?s)<pre>(.*?)</pre>", html)
     assert shown.endswith("ZeroDivisionError: division by zero")
     assert len(shown) <= 1200
-    assert len(shown.splitlines()) <= 12
+    many = run_of(NUMBERS, Ended.RAISED, "\n".join(f"line {number}" for number in range(200)))
+    (shown,) = re.findall(r"(?s)<pre>(.*?)</pre>", page(made, [(submission(), ran(cells=[many]))]))
+    assert shown.splitlines() == [f"line {number}" for number in range(188, 200)]
 
 
 def test_a_cell_that_is_nobodys_answer_is_shown_too():
