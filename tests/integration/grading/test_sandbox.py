@@ -282,3 +282,9 @@ def test_a_sandbox_that_does_not_start_is_no_students_fault() -> None:
 
     with pytest.raises(NoSandbox, match="/does/not/exist"):
         run([CodeCell("1", "x = 1")], SHORT, Broken())
+
+
+def test_limits_below_what_python_needs_do_not_keep_it_from_starting(best: Sandbox) -> None:
+    tight = Limits(cell_s=5, total_s=10, memory_mb=1, processes=1, file_mb=1, disk_mb=1, output_bytes=0)
+    ran = run(honest("somebody"), tight, best)
+    assert [mark(ran, name, "somebody").share for name in (SIZE, BUILD)] == [1, 1]

@@ -25,6 +25,7 @@ _TICK = 0.05
 _START_S = 30.0  # of an interpreter, on a busy machine
 _MOST_OUTPUT = 64 << 20  # more than this is no answer's output
 _CHUNK = 1 << 16
+_LEAST_MB = 160  # of addresses, with which an interpreter still starts
 
 
 @dataclass
@@ -121,7 +122,12 @@ class Attempt:
             job = {"run": self.word, "cells": self.cells, "result_bytes": self.limits.result_bytes}
             job["packages"] = packages(folder)
             self.job = memoryview(json.dumps(job).encode("ascii"))
-            lock = {"uid": uid, "limits": self._limits(), "runner": {"out": write}, "protected": self.sandbox.protected}
+            lock = {
+                "uid": uid,
+                "limits": self._limits(uid),
+                "runner": {"out": write},
+                "protected": self.sandbox.protected,
+            }
             inner = [view().python, "-I", "-S", "-u", "-X", "utf8", "-c", source("lock")]
             inner += [json.dumps(lock), source("plain"), source("cells"), source("inside")]
             command = self.sandbox.command(inner, self.limits, uid)
@@ -146,13 +152,13 @@ class Attempt:
                     with suppress(OSError):
                         file.close()
 
-    def _limits(self) -> dict[str, int]:
+    def _limits(self, uid: int | None) -> dict[str, int]:
         limits = self.limits
         # Namespaces count their own since Linux 5.14, and root's runs have a user each.
-        alone = self.sandbox.protected and (os.geteuid() == 0 or _kernel() >= (5, 14))
+        alone = self.sandbox.protected and (uid is not None or _kernel() >= (5, 14))
         counted = limits.processes if alone else limits.processes + _running()
         return {
-            "RLIMIT_AS": limits.memory_mb << 20,
+            "RLIMIT_AS": max(limits.memory_mb, _LEAST_MB) << 20,
             "RLIMIT_CPU": int(limits.total_s) + 2,
             "RLIMIT_FSIZE": limits.file_mb << 20,
             "RLIMIT_NPROC": counted,
@@ -262,7 +268,7 @@ class Attempt:
 
     def _in_bounds(self) -> bool:
         pids, limits = processes.below(self.process.pid), self.limits
-        most = limits.memory_mb + 32  # the sandbox's own processes
+        most = max(limits.memory_mb, _LEAST_MB) + 32  # the sandbox's own processes
         if processes.memory_mb(pids, most) > most:
             return self._stop(Ended.MEMORY, f"the cell's processes took more than {limits.memory_mb} MB together")
         if len(pids) > limits.processes + 8:

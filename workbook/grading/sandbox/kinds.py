@@ -118,8 +118,8 @@ def spare_uid() -> int | None:
     first = 1_900_000_000
     if any(start <= first and first + (1 << 20) <= start + size for start, _, size in rows):
         return first + secrets.randbelow(1 << 20)
-    # In a container with few users: its last one.
-    return max(start + size - 1 for start, _, size in rows)
+    # In a container with few users: its last one; where there is only this one, what an ordinary user does.
+    return max(start + size - 1 for start, _, size in rows) or None
 
 
 def environment(folder: str, word: str) -> dict[str, str]:
