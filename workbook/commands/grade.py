@@ -48,7 +48,7 @@ def command(
     DIR/graded/marks.csv: fill it in a spreadsheet and run the command again. What has not changed is not run again, and
     nothing that you typed is lost. Canvas' and Moodle's tables hold final totals only.
 
-    Exit code 1 if somebody could not be graded, or a file belongs to nobody.
+    Exit code 1 if somebody could not be graded. Files that could not be placed are listed.
     """  # fmt: skip
     from workbook import console
     from workbook.errors import FAILED, UsageError
@@ -72,7 +72,7 @@ def command(
         console.emit_json("grade", fields_of(report))
     else:
         _show(report, console)
-    if report.failed or report.unplaced or report.problems:
+    if report.failed or report.problems:
         raise typer.Exit(FAILED)
 
 
@@ -146,7 +146,7 @@ def _show(report: Report, console: Any) -> None:
     out.print(table)
     say = lambda line: console.say(out, line)  # noqa: E731
     for path, reason in report.unplaced:
-        say(f"belongs to nobody: {path}: {reason}")
+        say(f"not graded: {path}: {reason}")
     for row in report.strange:
         say(f"marks.csv, line {row.line}: {row.student} / {row.exercise} / {row.criterion} is not of this assignment")
     for problem in report.problems:

@@ -49,7 +49,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Report:
-    """results: in the roster's order. fresh: ids that were graded now. unplaced: files that are nobody's, with the
+    """results: in the roster's order. fresh: ids that were graded now. unplaced: files that were not graded, with the
     reason. strange: rows of marks.csv that belong to nothing. problems: pages that could not be made.
     files: what was written, by name; backup: the former marks.csv."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from workbook.grading.marking import mark_student
 from workbook.grading.reading import read_submission
 from workbook.grading.results import FORMAT, Graded
 from workbook.grading.sandbox import Sandbox, run
-from workbook.grading.types import Assignment, CodeCell, Limits, Student
+from workbook.grading.types import Assignment, Limits, Student
 
 _ROOT = Path(__file__).resolve().parents[2]
 # What a mark can depend on besides the exercises' own modules: `reference` computes answers, from data files too.
@@ -38,17 +38,8 @@ def grade_one(task: Task) -> Graded:
     work = []
     for question in task.assignment.questions:
         submission = read_submission(task.notebooks.get(question), task.assignment, task.student, question)
-        cells = [_standing_alone(cell) for cell in submission.cells]
-        work.append((submission, run(cells, task.limits, task.sandbox)))
+        work.append((submission, run(submission.cells, task.limits, task.sandbox)))
     return Graded(mark_student(task.assignment, task.student, work))
-
-
-def _standing_alone(cell: CodeCell) -> CodeCell:
-    """A driver's source leaves its module, and with it the names that its annotations need."""
-    if cell.collect is None or not cell.collect.driver:
-        return cell
-    driver = f"from __future__ import annotations\n\n{cell.collect.driver}"
-    return replace(cell, collect=replace(cell.collect, driver=driver))
 
 
 def not_graded(assignment: Assignment, student: Student, failure: str) -> Graded:

@@ -169,3 +169,12 @@ def test_a_text_of_strange_characters_can_be_written(tmp_path):
     assert "\x00" not in html
     assert "\u202e" not in html
     assert len(html) < 60_000
+
+
+def test_whose_notebook_it_was_is_for_the_instructor_alone():
+    made = assignment(exercises=(NUMBERS,))
+    flags = ((Flag.OTHER_STUDENT, "grace: cells 3, 4"), (Flag.OTHER_STUDENT, "alan"))
+    html = page(made, [(submission(flags=flags), ran())])
+    assert "cells 3, 4" in html
+    assert "grace" not in html
+    assert "alan" not in html
