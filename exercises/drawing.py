@@ -49,9 +49,16 @@ def flaw(exercise: Exercise, params: Params) -> str:
         for one, other in combinations(mistakes, 2):
             if one.slip != other.slip and _same(ask, one.value, other.value):
                 return f"{ask.name}: {one.slip} and {other.slip} give the same"
+        if ask.whole and _at_the_edge(float(right[ask.name])):
+            return f"{ask.name}: so near a whole number that the noise of floats decides how it is rounded"
         if not ask.choices and not ask.whole and right[ask.name] == 0:
             return f"{ask.name}: the answer is zero"
     return ""
+
+
+def _at_the_edge(value: float) -> bool:
+    """Beside a whole number by noise only. Exactly on it is what functions give that round themselves."""
+    return value != round(value) and abs(value - round(value)) <= 1e-9 * max(1.0, abs(value))
 
 
 def _same(ask: Ask, one: float | str, other: float | str) -> bool:

@@ -138,6 +138,7 @@ class Practice:
 
     def solution(self) -> Shown:
         """The worked solution, from the installed workbook: no assignment folder holds it."""
+        self._hints = len(self.exercise.hints)  # who has read it has had every hint
         worked = solution(self.exercise.id)
         fence = "" if self.exercise.kind is Kind.DESIGN else "```"
         body = worked.code if not fence else f"```python\n{worked.code}```"

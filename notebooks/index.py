@@ -22,13 +22,34 @@ listed = [n for n in load(notebooks_dir()) if n.question]
 Markdown("\n".join(f"- **Question {n.question}**: [{n.title}]({n.path.name})" for n in listed))
 
 # %% [markdown]
+# ## Exercises and interviews
+#
+# Section 8 of every notebook: exercises with numbers of your own, checked at once. [Mock interview](interview.ipynb): the same
+# questions aloud, with a clock and an interviewer who changes the numbers; your progress stands there too.
+
+# %%
+import pandas as pd
+
+from exercises.catalogue import QUESTIONS, exercises_of
+from exercises.model import Kind
+
+pd.DataFrame(
+    [
+        {
+            "": question,
+            **{str(kind): sum(one.kind is kind for one in exercises_of(question)) for kind in Kind},
+            "minutes": sum(one.minutes for one in exercises_of(question)),
+        }
+        for question in QUESTIONS
+    ]
+).style.hide(axis="index")
+
+# %% [markdown]
 # ## Is this machine ready?
 #
 # The same checks as `workbook doctor`; a warning says what to do about it.
 
 # %%
-import pandas as pd
-
 from workbook.doctor import run_checks
 
 checks = run_checks()

@@ -394,7 +394,7 @@ record("chunked_prefill_pause_s", {str(r["max_num_batched_tokens"]): r["worst_ga
 q1_running.settings_panels(settings)
 
 # %%
-from reference.sizing import break_even_batch, speculative_speedup, verify_cost
+from reference.sizing import speculative_speedup, verify_cost
 from reference.sizing.decoding import draft_cost
 
 context = a.prompt + a.output / 2
@@ -829,39 +829,138 @@ stack.close()  # the engine stays up for the next notebook; `workbook stop` ends
 #
 # ## 8. Exercises
 #
-# Put your number in place of `None`. The check computes the answer with the functions used above, and tells you the
-# likely slip when you are off by one.
-#
-# **1.** How many KiB of KV cache does one token of Llama-3.1-70B take in 16 bits?
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q1` asks you
+# all of this aloud.
 
 # %%
-from reference.sizing import kv_bytes_per_token
-from workbook.exercises import check
-
-my_kv_kib_per_token = None
-check(my_kv_kib_per_token, magnitude(kv_bytes_per_token(shape("llama-3.1-70b")), "KiB/token"))
+from exercises import practice
 
 # %% [markdown]
-# **2.** What is the day's mean in requests per *second*?
+# ### 8.1 What one token keeps
 
 # %%
-my_average_rate = None
-check(my_average_rate, magnitude(a.average, "request/s"))
-
-# %% [markdown]
-# **3.** Two A100-80 hold the 70B model in 16 bits. How many GB of KV cache are left at a memory utilisation of 0.9?
+kv_per_token = practice("q1-kv-per-token")
+kv_per_token
 
 # %%
-my_kv_pool_gb = None
-check(my_kv_pool_gb, magnitude(stated_plan.kv_pool, "GB"), tolerance=0.15)
+kv_per_token.check(
+    kv_kib_per_token=None,  # KiB
+    conversations=None,
+)
 
 # %% [markdown]
-# **4.** From which batch size on does the draft model of 4.5 no longer help (DERIVED curve)?
+# ### 8.2 A burst outruns a cold start
 
 # %%
-my_break_even = None
-check(my_break_even, break_even_batch(target, helper, context, a.acceptance, a.draft_tokens), tolerance=0.1)
+burst_and_cold_start = practice("q1-burst-and-cold-start")
+burst_and_cold_start
+
+# %%
+burst_and_cold_start.check(
+    busy_per_second=None,  # request/s
+    cold_start_s=None,  # s
+    backlog=None,  # request
+    standby=None,
+)
 
 # %% [markdown]
-# **5.** Open: your budget is fixed at 100,000 dollars. Write down, in five lines, which requirement you would give up
-# first and what you would measure before you do. Compare with the cascade row in 2.5 and the scenarios in section 5.
+# ### 8.3 What it is worth to follow the day
+
+# %%
+following_the_day = practice("q1-following-the-day")
+following_the_day
+
+# %%
+following_the_day.check(
+    replicas_busy=None,
+    replicas_quiet=None,
+    month_always_on=None,  # USD
+    month_following=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.4 Which turns stay
+
+# %%
+conversation_window = practice("q1-conversation-window")
+conversation_window
+
+
+# %%
+def fit(
+    turns: list[int], system: int, message: int, total: int, answer: int, window: int, fold_to: float, summary: int
+) -> dict:
+    """{"folded": how many of the oldest turns leave, "tokens": what the prompt takes then}.
+
+    turns: tokens of each turn (a question with its answer), oldest first; may be empty.
+    system, message: tokens of the system prompt and of the new message, which always stay.
+    total, answer: tokens of prompt and answer together, and what of them is kept for the answer.
+    window: most turns, at least 2; after folding at most window - 1 stay.
+    fold_to: the share of the room of the prompt that is used at most after folding, in whole tokens, rounded down.
+    summary: tokens that the summary takes; it is there exactly if something is folded.
+
+    Raises ValueError if system prompt and new message alone do not fit into the room. If they do, there is also room
+    for them and the summary, but they may take more than the share: then no turn stays.
+    """
+    raise NotImplementedError
+
+
+conversation_window.check(fit)
+
+# %% [markdown]
+# ### 8.5 One step of this fleet is wrong
+
+# %%
+replica_review = practice("q1-replica-review")
+replica_review
+
+# %%
+replica_review.check(
+    wrong_step=None,
+    replicas=None,
+)
+
+# %% [markdown]
+# ### 8.6 A quarter of the money
+
+# %%
+budget_cut = practice("q1-budget-cut")
+budget_cut
+
+# %%
+my_answer = """
+"""
+budget_cut.check(my_answer)
+
+# %% [markdown]
+# ### 8.7 A rate limiter that forgets nothing
+
+# %%
+rate_limit = practice("q1-rate-limit")
+rate_limit
+
+
+# %%
+class RateLimiter:
+    """Limits per key. clock() returns seconds as a float; it never goes back."""
+
+    def __init__(self, clock):
+        raise NotImplementedError
+
+    def charge(self, key: str, limit: int, cost: int) -> dict:
+        """Charge `cost` cells to `key`, whose limit is `limit` cells per minute (always the same for a key).
+
+        Returns {"allowed": bool, "remaining": int, "retry_s": float}:
+        allowed: whether the whole cost fits now. If it does not, nothing at all is taken.
+        remaining: whole cells that are left after this charge, rounded down, at least 0.
+        retry_s: 0 if allowed, else the seconds until this very cost would fit; -1 if it never will (cost > limit).
+
+        A key that is new has its whole limit. A key never has more than its limit, however long it was idle.
+        A negative cost gives cells back; it is always allowed.
+        """
+        raise NotImplementedError
+
+
+rate_limit.check(RateLimiter)

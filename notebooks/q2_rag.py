@@ -673,40 +673,127 @@ index_folder.cleanup()
 #
 # ## 8. Exercises
 #
-# Put your number in place of `None`. The check computes the answer with the functions used above.
-#
-# **1.** Fifty requests are in flight on one GPU and each takes 20 ms. How many requests per second is that?
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q2` asks you
+# all of this aloud.
 
 # %%
-from workbook.exercises import check
-
-my_rate = None
-check(my_rate, a.embed_concurrency / magnitude(a.embed_time, "s"))
+from exercises import practice
 
 # %% [markdown]
-# **2.** How many searches per second reach the vector store at 1,000 queries per second, all expanded?
+# ### 8.1 A corpus in memory
 
 # %%
-my_searches = None
-check(my_searches, magnitude(a.query_rate, "request/s") * a.searches_per_query)
-
-# %% [markdown]
-# **3.** An item is third in one list and first in another. Its RRF score with k = 60?
+index_memory = practice("q2-index-memory")
+index_memory
 
 # %%
-my_rrf = None
-check(my_rrf, 1 / (60 + 3) + 1 / (60 + 1), tolerance=0.001)
+index_memory.check(
+    chunks=None,
+    vectors_gb=None,  # GB
+    replica_gb=None,  # GB
+)
 
 # %% [markdown]
-# **4.** 40 % of the queries are answered from a cache, which is empty after a restart. How many instances of 10 queries
-# per second must be up at that moment, at most 80 % busy, with one spare?
+# ### 8.2 In flight is not per second
 
 # %%
-import math
+instances = practice("q2-instances")
+instances
 
-my_instances = None
-check(my_instances, math.ceil(magnitude(a.query_rate, "request/s") / 10 / a.utilisation_ceiling) + 1)
+# %%
+instances.check(
+    searches=None,  # 1/s
+    rerank_gpus=None,
+    llm_instances=None,
+    llm_cold=None,
+)
 
 # %% [markdown]
-# **5.** Open: your recall@20 is 0.86 and the product wants 0.95 in the first five. Write down, in five lines, what you
-# would try first and how you would know that it helped.
+# ### 8.3 Fuse two rankings
+
+# %%
+rank_fusion = practice("q2-rank-fusion")
+rank_fusion
+
+
+# %%
+def fuse(rankings: list[list[str]], k: float) -> list[list]:
+    """[[id, score], ...], highest first. rankings: ids, best first; may be empty, as may each list."""
+    raise NotImplementedError
+
+
+rank_fusion.check(fuse)
+
+# %% [markdown]
+# ### 8.4 Recall and nDCG without a library
+
+# %%
+retrieval_metrics = practice("q2-retrieval-metrics")
+retrieval_metrics
+
+
+# %%
+def measure(rankings: dict[str, list[str]], relevant: dict[str, list[str]], k: int) -> dict[str, float]:
+    """{"recall": mean over all questions, "ndcg": mean over all questions}, each from 0 to 1.
+
+    relevant: question -> ids of the chunks that answer it, at least one, none twice. These are all the questions.
+    rankings: question -> ids that were found, best first, none twice; any number of them, also none. A question that
+        is missing here counts as one for which nothing was found.
+    k: at least 1.
+    """
+    raise NotImplementedError
+
+
+retrieval_metrics.check(measure)
+
+# %% [markdown]
+# ### 8.5 Windows that cut no word
+
+# %%
+token_windows = practice("q2-token-windows")
+token_windows
+
+
+# %%
+def windows(words: list[int], size: int, overlap: int) -> list[list[int]]:
+    """[[first, end], ...]: each window holds the tokens first, first + 1, ..., end - 1 of the text, counted from 0.
+
+    words: tokens of each word, in order, each at least 1 and at most size // 2; may be empty: then there is no window.
+    size: most tokens of a window. overlap: most tokens that a window repeats, 0 to size // 4.
+
+    A window begins and ends between words, and takes as many whole words as fit. The next one begins with as many
+    whole words of its end as fit into the overlap (none, if not even the last word does). The window that reaches the
+    end of the text is the last.
+    """
+    raise NotImplementedError
+
+
+token_windows.check(windows)
+
+# %% [markdown]
+# ### 8.6 One step of these embedders is wrong
+
+# %%
+embedding_review = practice("q2-embedding-review")
+embedding_review
+
+# %%
+embedding_review.check(
+    wrong_step=None,
+    gpus=None,
+    llm_calls=None,  # 1/s
+)
+
+# %% [markdown]
+# ### 8.7 From the candidates to the first five
+
+# %%
+recall_gap = practice("q2-recall-gap")
+recall_gap
+
+# %%
+my_answer = """
+"""
+recall_gap.check(my_answer)

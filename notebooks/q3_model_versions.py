@@ -580,39 +580,151 @@ print(argo[argo.index("  strategy:") : argo.index("---")])
 #
 # ## 8. Exercises
 #
-# Put your number in place of `None`. The check computes the answer with the functions used above.
-#
-# **1.** 40,000 users a day, 5 % for 24 hours: how many users does the candidate get?
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q3` asks you
+# all of this aloud.
 
 # %%
-from workbook.exercises import check
-
-my_users = None
-check(my_users, detectable(40_000, 0.05, 24.0).candidate_users)
+from exercises import practice
 
 # %% [markdown]
-# **2.** How many clean test cases show, at 95 %, that fewer than 0.5 % of the answers are unsafe?
+# ### 8.1 Looking all the time
 
 # %%
-my_cases = None
-check(my_cases, cases_to_exclude(0.005))
-
-# %% [markdown]
-# **3.** A version loses 20 of 500 cases and wins 8. What is the one-sided exact p of McNemar's test?
+alarm_budget = practice("q3-alarm-budget")
+alarm_budget
 
 # %%
-from scipy.stats import binomtest
-
-my_p = None
-check(my_p, binomtest(20, 28, 0.5, alternative="greater").pvalue)
+alarm_budget.check(
+    log_e=None,
+    hours=None,  # h
+    stopped_percent=None,  # %
+)
 
 # %% [markdown]
-# **4.** At which largest log e-value does a sequential test of level 1 % stop?
+# ### 8.2 How long the canary must sing
 
 # %%
-my_log_e = None
-check(my_log_e, float(np.log(1 / 0.01)))
+canary_days = practice("q3-canary-days")
+canary_days
+
+# %%
+canary_days.check(
+    users_needed=None,  # users
+    days=None,  # days
+    met=None,  # users
+)
 
 # %% [markdown]
-# **5.** Open: your service has 2,000 users a day. Write down, in five lines, what you do instead of a canary of 5 % for a day, and what
-# you then still cannot find.
+# ### 8.3 What a test suite without an unsafe answer shows
+
+# %%
+clean_cases = practice("q3-clean-cases")
+clean_cases
+
+# %%
+clean_cases.check(
+    clean_cases=None,
+    bound_percent=None,  # %
+    tolerated=None,
+)
+
+# %% [markdown]
+# ### 8.4 The same cases, two versions
+
+# %%
+paired_gate = practice("q3-paired-gate")
+paired_gate
+
+# %%
+paired_gate.check(
+    fall_points=None,  # percentage points
+    p_value=None,
+    found_points=None,  # percentage points
+)
+
+# %% [markdown]
+# ### 8.5 The way back, loaded and not loaded
+
+# %%
+way_back = practice("q3-way-back")
+way_back
+
+# %%
+way_back.check(
+    standby=None,
+    back_s=None,  # s
+    cold_back_s=None,  # s
+)
+
+# %% [markdown]
+# ### 8.6 One look, one decision
+
+# %%
+canary_decision = practice("q3-canary-decision")
+canary_decision
+
+
+# %%
+def decide(rollout: dict, policy: dict, seen: dict) -> list:
+    """[decision, share, because]: "promote", "finish", "hold", "pause" or "roll back"; a number; a list of names.
+
+    rollout: {"step": index into policy["steps"], "step_started_at": seconds}.
+    policy: {"steps": shares, rising to 1.0, "bake_s": seconds per step, "patience": number, "least_requests": number,
+        "silence_s": seconds}.
+    seen: {"now": seconds, "checks": [{"check": name, "state": "harm", "safe", "undecided" or "no data"}, ...], may be
+        empty, "candidate_requests": number at this step, "silent": the arm without outcomes or "",
+        "registry_problem": text or "", "candidate_problem": text or ""}. A text that is not empty says that the
+        registry does not answer, or that the candidate is lost.
+    """
+    raise NotImplementedError
+
+
+canary_decision.check(decide)
+
+# %% [markdown]
+# ### 8.7 The same user, the same version
+
+# %%
+sticky_split = practice("q3-sticky-split")
+sticky_split
+
+
+# %%
+def on_candidate(users: list[str], rollout: str, salt: str, share: float, phase: str) -> list[str]:
+    """Those of `users` who get the candidate, in the order given; a user who is there twice comes twice.
+
+    share: 0.0 to 1.0. phase: "running", "paused", "finished", "rolled back" or "aborted".
+    Raises ValueError for an empty user in any phase. `users` may be empty.
+    """
+    raise NotImplementedError
+
+
+sticky_split.check(on_candidate)
+
+# %% [markdown]
+# ### 8.8 What a bad release costs before it goes back
+
+# %%
+rollback_review = practice("q3-rollback-review")
+rollback_review
+
+# %%
+rollback_review.check(
+    wrong_step=None,
+    met=None,  # users
+    failed=None,  # users
+)
+
+# %% [markdown]
+# ### 8.9 The release plan of a small service
+
+# %%
+few_users = practice("q3-few-users")
+few_users
+
+# %%
+my_answer = """
+"""
+few_users.check(my_answer)

@@ -903,43 +903,137 @@ pd.DataFrame(told, columns=["picture", "what happens: a person sees this reason"
 #
 # ## 8. Exercises
 #
-# Put your number in place of `None`. The check computes the answer with the functions used above.
-#
-# **1.** One per cent of a million posts a minute goes to people, thirty seconds each. How many people are busy at any
-# moment?
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q4` asks you
+# all of this aloud.
 
 # %%
-from workbook.exercises import check
-
-my_busy = None
-check(my_busy, a.rate * a.review_low * a.review_seconds)
+from exercises import practice
 
 # %% [markdown]
-# **2.** 835 posts a second in batches of five: how many calls a second?
+# ### 8.1 Three tiers and a cache
 
 # %%
-my_calls = None
-check(my_calls, a.rate * a.judge_share / 5)
-
-# %% [markdown]
-# **3.** One post in 10,000 violates; the filter finds 99 % of them and flags 0.1 % of the others. Which share of the
-# flagged posts violates?
+tier_load = practice("q4-tier-load")
+tier_load
 
 # %%
-from reference.sizing.error_rates import precision_at
-
-my_precision = None
-check(my_precision, precision_at(1e-4, 0.001, 0.01))
+tier_load.check(
+    models_see=None,  # posts/s
+    calls=None,  # calls/s
+    instances=None,
+)
 
 # %% [markdown]
-# **4.** You saw 2 errors in 10,000 clean posts. What is the largest false-positive rate you must admit at 95 %?
+# ### 8.2 Agreement beyond chance
 
 # %%
-from reference.moderation.evaluation.rates import upper_bound
+kappa = practice("q4-kappa")
+kappa
 
-my_bound = None
-check(my_bound, upper_bound(2, 10_000))
+
+# %%
+def kappa(pairs: list[list[str]]) -> list:
+    """[observed, kappa] of [[first reviewer's verdict, second reviewer's], ...]; any texts may be verdicts.
+
+    observed: 0.0 to 1.0, 0.0 without pairs. kappa: at most 1.0, may be negative; None without pairs, and where both
+    give one and the same verdict throughout.
+    """
+    raise NotImplementedError
+
+
+kappa.check(kappa)
 
 # %% [markdown]
-# **5.** Open: legal wants zero misses in one category and product wants no more reviewers. Write down, in five lines, what
-# you would offer, and which number you would show for it.
+# ### 8.3 From seconds to a payroll
+
+# %%
+reviewers = practice("q4-reviewers")
+reviewers
+
+# %%
+reviewers.check(
+    busy=None,  # people
+    on_shift=None,
+    payroll=None,
+)
+
+# %% [markdown]
+# ### 8.4 Who is hit by one in a thousand
+
+# %%
+wrong_removals = practice("q4-wrong-removals")
+wrong_removals
+
+# %%
+wrong_removals.check(
+    wrongly_removed=None,  # posts
+    missed=None,  # posts
+    precision_percent=None,  # %
+    needed_percent=None,  # %
+)
+
+# %% [markdown]
+# ### 8.5 One step of this LLM tier is wrong
+
+# %%
+judge_review = practice("q4-judge-review")
+judge_review
+
+# %%
+judge_review.check(
+    wrong_step=None,
+    calls=None,  # calls/s
+    instances=None,
+)
+
+# %% [markdown]
+# ### 8.6 The lowest threshold that keeps the promise
+
+# %%
+safe_threshold = practice("q4-safe-threshold")
+safe_threshold
+
+
+# %%
+def safe_threshold(
+    scores: list[float], violating: list[bool], thresholds: list[float], limit: float
+) -> list[float] | None:
+    """[threshold, k, bound, caught] for the lowest threshold whose bound is at most `limit`; None if there is none.
+
+    scores, violating: one per post, in the same order; posts of both sorts are there, up to 600 in all, and scores may
+    be equal to each other and to a threshold. thresholds: in no particular order, at least one.
+    k: posts that do not violate with a score of at least the threshold. bound: exact, one-sided, 95%; 1.0 if k is the
+    number of all posts that do not violate. caught: share of the violating posts with such a score, 0.0 to 1.0.
+    """
+    raise NotImplementedError
+
+
+safe_threshold.check(safe_threshold)
+
+# %% [markdown]
+# ### 8.7 What a test set lets you promise
+
+# %%
+claim_review = practice("q4-claim-review")
+claim_review
+
+# %%
+claim_review.check(
+    wrong_step=None,
+    removed_wrongly=None,  # posts
+    precision_percent=None,  # %
+)
+
+# %% [markdown]
+# ### 8.8 Nothing may be missed
+
+# %%
+no_misses = practice("q4-no-misses")
+no_misses
+
+# %%
+my_answer = """
+"""
+no_misses.check(my_answer)

@@ -613,54 +613,144 @@ table(
 #    for free, and the diamond in 4.2 says what labels are worth.
 # 5. *The bill doubled overnight.* By feature and tenant first; a retry loop or an agent without a budget (question 6) is likelier
 #    than growth.
-#
-# ## 8. Exercises
-#
-# Put your number in place of `None`. The check computes the answer with the functions used above.
-#
-# **1.** 30 million requests a month of 600 tokens in and 150 out: dollars a month at the list price of gpt-4o-mini?
-
-# %%
-from reference.sizing.bill.lines import Line
-from reference.sizing.bill.prices import cost_of
-from workbook.exercises import check
-
-my_dollars = None
-check(my_dollars, cost_of([Line("gpt-4o-mini", 30e6, 30e6 * 600, 30e6 * 150)]))
-
-# %% [markdown]
-# **2.** The same month, a third of the requests through the batch API?
-
-# %%
-my_batched = None
-check(my_batched, cost_of([Line("gpt-4o-mini", 20e6, 20e6 * 600, 20e6 * 150),
-                           Line("gpt-4o-mini", 10e6, 10e6 * 600, 10e6 * 150, batch=True)]))  # fmt: skip
-
-# %% [markdown]
-# **3.** Alone, routing saves 60 % of a bill and caching 30 %, each of whatever reaches it. What do both save together, as a share?
-
-# %%
-my_share = None
-check(my_share, 1 - (1 - 0.6) * (1 - 0.3))
-
-# %% [markdown]
-# **4.** And caching's Shapley share of the bill in exercise 3 (the mean over the two orders)?
-
-# %%
-my_shapley = None
-check(my_shapley, (0.3 + (1 - 0.6) * 0.3) / 2)
-
-# %% [markdown]
-# **5.** A semantic cache answers 10 % of the requests, 2 % of these wrongly. A call costs 5 cents, a lookup nothing. From which
-# price of a wrong answer on, in dollars, is no cache cheaper?
-
-# %%
-my_price = None
-check(my_price, 0.10 * 0.05 / (0.10 * 0.02))
-
-# %% [markdown]
-# **6.** Open: export last month's usage of a product you know and run `workbook bill` on it. Write down the first strategy you would
-# build, what it would cost in right answers, and how you would know.
 
 # %%
 stack.close()
+
+# %% [markdown]
+# ## 8. Exercises
+#
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q5` asks you
+# all of this aloud.
+
+# %%
+from exercises import practice
+
+# %% [markdown]
+# ### 8.1 Does this row add up?
+
+# %%
+bill_row = practice("q5-bill-row")
+bill_row
+
+# %%
+bill_row.check(
+    dollars=None,  # USD
+    true_tokens_in=None,  # token
+    batched_dollars=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.2 The wrong answer that ruins a cache
+
+# %%
+false_hits = practice("q5-false-hits")
+false_hits
+
+# %%
+false_hits.check(
+    answered=None,
+    saved_per_1000=None,  # USD
+    ruinous_dollars=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.3 At which GPU price is it a draw?
+
+# %%
+own_gpus = practice("q5-own-gpus")
+own_gpus
+
+# %%
+own_gpus.check(
+    gpus=None,
+    hosted_dollars=None,  # USD
+    gpu_hour_at_par=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.4 Three savings, one bill
+
+# %%
+savings_multiply = practice("q5-savings-multiply")
+savings_multiply
+
+# %%
+savings_multiply.check(
+    left=None,  # USD
+    promised_twice=None,  # USD
+    caching_shapley=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.5 Whose saving is it?
+
+# %%
+shapley_shares = practice("q5-shapley-shares")
+shapley_shares
+
+
+# %%
+def shapley(savings: list[float], n: int) -> list[float]:
+    """n Shapley shares, in dollars; they add up to savings[2**n - 1].
+
+    savings: 2**n numbers; savings[mask] is what the set of all i with `mask >> i & 1` saves; savings[0] is 0.
+    n: from 0 (then []) to 6.
+    """
+    raise NotImplementedError
+
+
+shapley_shares.check(shapley)
+
+# %% [markdown]
+# ### 8.6 One saving of this plan is wrong
+
+# %%
+plan_review = practice("q5-plan-review")
+plan_review
+
+# %%
+plan_review.check(
+    wrong_step=None,
+    bill=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.7 Six weeks to cut a bill
+
+# %%
+first_six_weeks = practice("q5-first-six-weeks")
+first_six_weeks
+
+# %%
+my_answer = """
+"""
+first_six_weeks.check(my_answer)
+
+# %% [markdown]
+# ### 8.8 A thousand equal questions, one answer
+
+# %%
+single_flight = practice("q5-single-flight")
+single_flight
+
+
+# %%
+class SingleFlight:
+    """Answers by key; equal requests at the same time share one load.
+
+    ttl_s: seconds that an answer is kept, from the end of its load.
+    now: a function without arguments; the time in seconds.
+    """
+
+    def __init__(self, ttl_s, now):
+        raise NotImplementedError
+
+    async def get(self, key, load):
+        """The answer for `key`: kept, from a running load, or from `await load()`. Raises what the load raises."""
+        raise NotImplementedError
+
+
+single_flight.check(SingleFlight)

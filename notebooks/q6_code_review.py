@@ -453,41 +453,160 @@ table(rows, ["false comments per change", "false comments per developer and day 
 #
 # ## 8. Exercises
 #
-# Put your number in place of `None`. The check computes the answer with the functions used above.
-#
-# **1.** A changed line takes 15 tokens with its context. How many tokens do 200 lines take five agents, read once each?
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q6` asks you
+# all of this aloud.
 
 # %%
-from workbook.exercises import check
-
-my_tokens = None
-check(my_tokens, 200 * 15 * 5)
+from exercises import practice
 
 # %% [markdown]
-# **2.** 4,000 tokens in and 500 out, at 3 and 15 dollars per million: what do six calls cost?
+# ### 8.1 Every specialist reads the diff
 
 # %%
-my_dollars = None
-check(my_dollars, 6 * Prices(3, 15, "exercise").cost(4000, 500))
-
-# %% [markdown]
-# **3.** 12 true comments, 6 false ones, 20 faults missed. What is F1?
+review_cost = practice("q6-review-cost")
+review_cost
 
 # %%
-from reference.agents.llm.gate import Score, f1
-
-my_f1 = None
-check(my_f1, f1([Score(12, 6, 20)]))
+review_cost.check(
+    tokens_in=None,  # token
+    dollars_per_change=None,  # USD
+    dollars_per_month=None,  # USD
+)
 
 # %% [markdown]
-# **4.** 60 clean changes, 3 of them with a comment. What is the lower end of the 95 % Wilson interval of the silent share?
+# ### 8.2 Right, false, missed
 
 # %%
-from reference.agents.evaluation.metrics import wilson
+what_it_finds = practice("q6-what-it-finds")
+what_it_finds
 
-my_low = None
-check(my_low, wilson(57, 60)[0])
+# %%
+what_it_finds.check(
+    precision=None,
+    recall=None,
+    f1=None,
+    low=None,
+)
 
 # %% [markdown]
-# **5.** Open: a team says "it missed the outage, make it stricter". Write down, in five lines, what you would measure before you
-# change anything, and which number would make you say no.
+# ### 8.3 A review that cannot overspend
+
+# %%
+hard_stop = practice("q6-hard-stop")
+hard_stop
+
+
+# %%
+class Ledger:
+    """Dollars of one review: spent + reserved never passes total, but for a call that costs more than its worst case.
+
+    total: dollars, 0 or more. spent, reserved: dollars.
+    """
+
+    def __init__(self, total):
+        raise NotImplementedError
+
+    def reserve(self, agent, worst):
+        """A reservation of `worst` dollars. Raises an exception if they are not there, or below 0."""
+        raise NotImplementedError
+
+    def settle(self, reservation, actual):
+        """Spends `actual` instead. Raises an exception if settled before (nothing changes), if `actual` is above what
+        was set aside (it is counted), or below 0 (what was set aside is counted)."""
+        raise NotImplementedError
+
+
+hard_stop.check(Ledger)
+
+# %% [markdown]
+# ### 8.4 Many agents, few cores
+
+# %%
+side_by_side = practice("q6-side-by-side")
+side_by_side
+
+# %%
+side_by_side.check(
+    wall_s=None,  # s
+    changes_per_day=None,
+)
+
+# %% [markdown]
+# ### 8.5 Where may a comment stand?
+
+# %%
+diff_lines = practice("q6-diff-lines")
+diff_lines
+
+
+# %%
+def commentable(patch: str) -> dict[str, list[list]]:
+    """Path (without a/ or b/) -> [[number, kind], ...] of the new text's lines that the diff shows, in order.
+
+    kind: "added" or "context". Numbers count from 1 and start, in each hunk, at the header's second start:
+    `@@ -old_start,old_length +new_start,new_length @@ ...`. A deleted file has []; an empty patch gives {}.
+    """
+    raise NotImplementedError
+
+
+diff_lines.check(commentable)
+
+# %% [markdown]
+# ### 8.6 How sure is all of them?
+
+# %%
+wilson_interval = practice("q6-wilson-interval")
+wilson_interval
+
+
+# %%
+def wilson(hits: int, n: int, z: float) -> list[float]:
+    """[low, high]: Wilson's interval of hits / n, within [0, 1]; [0.0, 1.0] for n = 0.
+
+    z: how many standard deviations, above 0. Raises ValueError unless 0 <= hits <= n.
+    """
+    raise NotImplementedError
+
+
+wilson_interval.check(wilson)
+
+# %% [markdown]
+# ### 8.7 One step of this estimate is wrong
+
+# %%
+cost_review = practice("q6-cost-review")
+cost_review
+
+# %%
+cost_review.check(
+    wrong_step=None,
+    month=None,  # USD
+)
+
+# %% [markdown]
+# ### 8.8 It missed the outage: make it stricter
+
+# %%
+stricter = practice("q6-stricter")
+stricter
+
+# %%
+my_answer = """
+"""
+stricter.check(my_answer)
+
+# %% [markdown]
+# ### 8.9 Whom does the cap cut?
+
+# %%
+cap_tail = practice("q6-cap-tail")
+cap_tail
+
+# %%
+cap_tail.check(
+    mean_tokens=None,  # token
+    tokens_at_cap=None,  # token
+    share_cut=None,
+)

@@ -617,42 +617,145 @@ stack.close()
 #
 # ## 8. Exercises
 #
-# Put your number in place of `None`. The check computes the answer with the functions used above.
-#
-# **1.** 200 requests per second, each answered synchronously in 4 seconds: how many connections stand open?
+# The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
+# which mistake the answer smells like, or not attempted; it never says the answer. `.hint()` gives hints in steps,
+# `.solution()` the worked solution. `workbook progress` shows what to repeat, `workbook interview q7` asks you
+# all of this aloud.
 
 # %%
-from workbook.exercises import check
-
-my_connections = None
-check(my_connections, connections_held(200, 4))
+from exercises import practice
 
 # %% [markdown]
-# **2.** Jobs take 90 seconds, clients poll every 5, and 20 jobs come per second. How many polls per second does the service answer?
+# ### 8.1 Waiting, or asking again
 
 # %%
-my_polls = None
-check(my_polls, polling(90, 5, 20).requests_per_s)
-
-# %% [markdown]
-# **3.** 3,000 jobs of 2 seconds wait, a worker has 8 slots, and all shall be done in a minute. How many workers?
+open_connections = practice("q7-open-connections")
+open_connections
 
 # %%
-from reference.sizing.inference_modes.scaling import wanted_workers
-
-my_workers = None
-check(my_workers, wanted_workers(3000, 2.0, 8, 60.0, 0, 1000))
+open_connections.check(
+    held_sync=None,
+    polls_per_s=None,  # 1/s
+    held_jobs=None,
+)
 
 # %% [markdown]
-# **4.** A batch needs 30 seconds of set-up and gets 64 slots; a client keeps 16 calls of one second open. From how many items on is the
-# batch done first?
+# ### 8.2 From how many texts on is a batch quicker?
 
 # %%
-from reference.sizing.inference_modes.crossings import batch_wins_from
+calls_or_batch = practice("q7-calls-or-batch")
+calls_or_batch
 
-my_items = None
-check(my_items, batch_wins_from(1.0, 16, 64, setup_s=30.0).items)
+# %%
+calls_or_batch.check(
+    calls_s=None,  # s
+    batch_s=None,  # s
+    wins_from=None,
+)
 
 # %% [markdown]
-# **5.** Open: your chat product gets a feature "research this for me", which runs for twenty minutes. Write down, in five lines, which
-# routes of the service above it uses, what the page shows meanwhile, and what happens when the laptop is closed.
+# ### 8.3 A fleet that follows its queue
+
+# %%
+following_fleet = practice("q7-following-fleet")
+following_fleet
+
+# %%
+following_fleet.check(
+    workers=None,
+    cost_share=None,
+)
+
+# %% [markdown]
+# ### 8.4 Take a webhook once
+
+# %%
+webhook_receiver = practice("q7-webhook-receiver")
+webhook_receiver
+
+
+# %%
+class Receiver:
+    """Takes the deliveries of one sender.
+
+    A signature is "v1," and the base64 (standard alphabet, padded) of HMAC-SHA256 with the secret's UTF-8 bytes as key,
+    over the UTF-8 bytes of "message_id.timestamp.body": the three as they came, two dots between them.
+    While the sender changes its secret it signs with both, and several signatures stand in the header, apart by single
+    spaces: one that is right is enough, whatever the others are.
+    A message_id that was "new" once is never new again, whatever its time. A refused delivery leaves no trace.
+    """
+
+    def __init__(self, secret: str):
+        raise NotImplementedError
+
+    def take(self, message_id: str, timestamp: str, signatures: str, body: str, now: int) -> str:
+        """One of "new", "repeated" and "refused". timestamp: whole seconds as decimal digits, anything else is refused.
+
+        now: seconds; exactly 300 seconds away from the timestamp is still in time, more is not.
+        """
+        raise NotImplementedError
+
+
+webhook_receiver.check(Receiver)
+
+# %% [markdown]
+# ### 8.5 One step of this report service is wrong
+
+# %%
+report_review = practice("q7-report-review")
+report_review
+
+# %%
+report_review.check(
+    wrong_step=None,
+    mended=None,
+)
+
+# %% [markdown]
+# ### 8.6 Research this for me
+
+# %%
+research_button = practice("q7-research-button")
+research_button
+
+# %%
+my_answer = """
+"""
+research_button.check(my_answer)
+
+# %% [markdown]
+# ### 8.7 Server-sent events, cut anywhere
+
+# %%
+event_stream = practice("q7-event-stream")
+event_stream
+
+
+# %%
+class EventStream:
+    """A stream of server-sent events, fed with bytes as they come.
+
+    Lines end with LF; a CR right before it belongs to the ending. Bytes are UTF-8.
+      ":..."          a comment: ignored (servers send them as heartbeats)
+      "field: value"  field and value; one space after the colon, if there is one, is no part of the value
+      "data"          appends a line to the event's data; several are joined with "\\n"
+      "event"         the type of this event alone; "message" if it has none
+      "id"            kept from event to event, until another one comes
+      "retry"         digits only: milliseconds, goes to retry_ms. Any other field is ignored.
+      an empty line   ends the event. One without a data line is not returned; its id counts, its type is dropped.
+    An event that the end of the bytes leaves unfinished is not returned, and its id does not count.
+
+    last_event_id: of the last event that was ended; "" before the first. retry_ms: None until the server says it.
+    """
+
+    def __init__(self):
+        self.last_event_id = ""
+        self.retry_ms = None
+        raise NotImplementedError
+
+    def feed(self, chunk: bytes) -> list[dict]:
+        """The events that are complete with this chunk, in order: {"id": str, "event": str, "data": str}."""
+        raise NotImplementedError
+
+
+event_stream.check(EventStream)

@@ -109,6 +109,15 @@ def test_an_attempt_is_kept_and_an_open_one_is_not():
     assert kept.hints == 1
 
 
+def test_who_has_read_the_solution_has_had_every_hint():
+    from exercises.progress.store import attempts
+
+    mine = practice("q1-kv-per-token")
+    mine.solution()
+    mine.check(kv_kib_per_token=1.0, conversations=1)
+    assert attempts()[0].hints == len(mine.exercise.hints)
+
+
 def test_a_check_of_broken_code_names_what_it_raises():
     def fuse(rankings, k):
         return rankings[0][99]
