@@ -96,6 +96,8 @@ def test_nothing_is_cut_off_on_a_narrow_terminal(clock, width):
     printed, _, _ = talk(clock, "next", "next", "follow", "400", "numbers", width=width)
     assert all(len(line) <= width for line in printed.splitlines())
     flat = " ".join(printed.split())
+    # A table of five columns has no room below that.
+    assert ("replicas: 44 → 435 replicas (×9.89)" in flat) == (width < 72)
     assert "435" in flat
     assert "moved most" in flat
 
