@@ -34,8 +34,10 @@ from handed_out import (
 from exercises.builds import draw_cases
 from exercises.catalogue import exercise
 from exercises.model import Verdict
+from workbook.grading import choosing
 from workbook.grading.raw import LARGEST_BYTES, LARGEST_SOURCE
 from workbook.grading.reading import read_submission
+from workbook.grading.recognise import asked
 from workbook.grading.stamps import stamp
 from workbook.grading.types import Flag, GradingError, Role
 
@@ -110,6 +112,31 @@ def test_an_answer_in_a_cell_of_ones_own_counts_where_the_handed_out_one_is_gone
     assert submission.texts == {CUT: TEXT}
 
 
+def test_a_cell_of_ones_own_is_not_taken_for_what_another_exercise_asks_too(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(choosing, "asked", lambda name: asked(name) | ({"replicas"} if name == KV else set()))
+    nb = solved(made)
+    nb["cells"][at(nb, KV)] = code("replicas = 1")
+    assert (Flag.MISSING_CELL, KV) in read(made, nb, tmp_path).flags
+
+
+def test_a_cell_with_a_wrong_first_line_is_what_it_assigns(made, tmp_path):
+    nb = solved(made)
+    put(cell(nb, KV), right(KV).replace(KV, REVIEW))
+    submission = read(made, nb, tmp_path)
+    assert submission.flags == ()
+    assert shares(made, submission) == ALL
+
+
+def test_numbers_are_set_once_for_the_cells_above_an_answer(made, tmp_path):
+    nb = solved(made)
+    place = at(nb, KV)
+    nb["cells"][place:place] = [code("layers = 1"), code("mine = layers")]
+    first, second, answer, *_ = read(made, nb, tmp_path).cells[1:]
+    assert first.params["layers"] == made.params[JANE.id][KV]["layers"]
+    assert second.params == {}
+    assert answer.params == made.params[JANE.id][KV]
+
+
 def test_an_identical_copy_is_one_answer(made, tmp_path):
     nb = solved(made)
     nb["cells"].insert(at(nb, KV), copy.deepcopy(cell(nb, KV)))
@@ -182,7 +209,8 @@ def test_merged_answers_fall_apart_and_an_error_in_one_costs_no_other(made, tmp_
     assert shares(made, submission) == ALL
     (last,) = [each for each in submission.cells if each.collect and each.collect.exercise == REVIEW]
     # The lines of a traceback are those of the cell.
-    assert last.source.splitlines()[source_of(one).splitlines().index(source_of(second).splitlines()[0])]
+    first = source_of(second).splitlines()[0]
+    assert last.source.splitlines()[source_of(one).splitlines().index(first)] == first
     assert last.key.startswith("cell 5 from line ")
 
 
