@@ -6,7 +6,6 @@ SLIPS = {
     # What is held.
     "one_request_only": Slip("this is one request: how many are under way at the same time?"),
     "rate_over_time": Slip("this divides where Little's law multiplies: does a longer wait hold fewer?"),
-    "held_until_first_token": Slip("a stream shows its first token early; until when does its connection stand open?"),
     "last_poll_missing": Slip("the poll that finds the job done is one more", 0.5),
     "submission_missing": Slip("handing the job in holds a connection as well", 0.5),
     "polls_not_per_job": Slip("every open job asks again and again: how often over its whole life?"),
@@ -23,9 +22,6 @@ SLIPS = {
     "cold_start_missing": Slip("a worker is paid from its start, also before its first job", 0.5),
     "linger_missing": Slip("a worker is paid until it goes, also when it has nothing to do", 0.5),
     "ignores_fill": Slip("not every slot of a working worker is in use", 0.5),
-    "price_of_output_only": Slip("the provider charges for the prompt as well", 0.25),
-    "prompt_at_output_price": Slip("prompt and output have prices of their own", 0.25),
-    "batch_price_on_machine": Slip("the discount lowers the provider's price: then your machine must be used more"),
     "wrong_way_round": Slip("this is the other one's share: which of the two do you pay for all the time?"),
     # A backlog.
     "backlog_without_service": Slip("jobs are also finished while the line grows", 0.25),
