@@ -288,3 +288,16 @@ def test_limits_below_what_python_needs_do_not_keep_it_from_starting(best: Sandb
     tight = Limits(cell_s=5, total_s=10, memory_mb=1, processes=1, file_mb=1, disk_mb=1, output_bytes=0)
     ran = run(honest("somebody"), tight, best)
     assert [mark(ran, name, "somebody").share for name in (SIZE, BUILD)] == [1, 1]
+
+
+def test_a_cell_does_not_outlast_the_notebook(best: Sandbox) -> None:
+    ran = run([CodeCell("loop", "while True: pass")], Limits(cell_s=20, total_s=1), best)
+    assert ran.cells[0].ended is Ended.TIME
+    assert ran.cells[0].seconds < 5
+    assert "notebook" in ran.cells[0].error
+
+
+def test_an_interrupt_that_comes_late_does_not_reach_the_runner(best: Sandbox) -> None:
+    got, ran = values("import signal\nsignal.raise_signal(signal.SIGINT)\na = 1", "a", sandbox=best)
+    assert got == {"a": 1}
+    assert ran.cells[0].ended is Ended.OK

@@ -24,9 +24,7 @@ from plain import collected, quote
 
 _OURS = ("reference", "exercises", "workbook")
 _COROUTINE = 0x80  # inspect.CO_COROUTINE
-_dumps, _loads, _write, _exit, _eval, _len, _type, _str = (
-    json.dumps, json.loads, os.write, os._exit, eval, len, type, str
-)  # fmt: skip
+_write, _exit, _eval, _len, _type, _str = os.write, os._exit, eval, len, type, str
 _settrace, _setprofile = sys.settrace, sys.setprofile
 
 
@@ -120,7 +118,7 @@ class Runner:
         collect = cell["collect"]
         for answer in [*collect["names"], collect["build"]] if collect else []:
             self.space.pop(answer, None)  # an answer is what its own cell makes, not what is left of another's
-        self.space.update(_loads(_dumps(cell["params"])))
+        self.space.update(cell["params"])
         if cell["skip"]:
             return
         ended, error, values, reasons, seen = "ok", "", "{}", [], "null"
