@@ -36,7 +36,7 @@ from workbook.grading.types import CodeCell, Collect, Ended, Limits, Ran
 SIZE, BUILD = "q1-kv-per-token", "q2-rank-fusion"
 SECRET = "a word that no submission knows"
 # Short, so that what has to be stopped is stopped soon; long enough for a busy machine.
-LIMITS = Limits(cell_s=2.5, total_s=20.0, memory_mb=512, processes=24, file_mb=8, disk_mb=24)
+LIMITS = Limits(cell_s=4.0, total_s=24.0, memory_mb=512, processes=24, file_mb=8, disk_mb=24)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # ruff: noqa
 """rm -rf /
 
-ends: ok
+ends: ok | took too long
 """
 
 import os, shutil
