@@ -161,3 +161,8 @@ def test_unreadable_notebooks_are_placed_and_flagged_when_read(made, tmp_path):
     assert find_submissions(tmp_path, made).notebooks == {(JANE.id, "q1"): path}
     ((flag, _),) = read_submission(path, made, JANE, "q1").flags
     assert flag is Flag.UNREADABLE
+
+
+def test_a_students_folder_counts_more_than_the_name_of_a_file_in_it(made, tmp_path):
+    path = drop(tmp_path, "4711/ada_q1.ipynb", {"cells": []})
+    assert find_submissions(tmp_path, made).notebooks == {(JANE.id, "q1"): path}

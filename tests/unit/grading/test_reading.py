@@ -492,3 +492,16 @@ def test_whoever_is_not_in_the_assignment_is_an_error(made, tmp_path):
         read_submission(tmp_path, made, "eve", "q1")
     with pytest.raises(GradingError, match="no question 'q3'"):
         read_submission(tmp_path, made, JANE, "q3")
+
+
+def test_the_notebooks_own_stamp_is_enough_to_know_a_neighbours(made, tmp_path):
+    nb = solved(made)
+    nb["metadata"] = handed(made, ADA)["metadata"]
+    assert read(made, nb, tmp_path).flags == ((Flag.OTHER_STUDENT, "ada"),)
+
+
+def test_what_is_to_run_can_be_sent_anywhere(made, tmp_path):
+    nb = solved(made)
+    nb["cells"].insert(3, code("x = '\ud800'"))
+    for one in read(made, nb, tmp_path).cells:
+        one.source.encode("utf-8")
