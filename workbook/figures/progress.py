@@ -75,6 +75,10 @@ def over_time(found: Summary) -> Any:
 def _dates(axes: Any) -> None:
     from matplotlib import dates
 
+    drawn = [float(x) for line in axes.lines for x in dates.date2num(line.get_xdata())]
+    if max(drawn) - min(drawn) < 1:  # all on one day: matplotlib would show milliseconds, or years for a lone point
+        middle = (max(drawn) + min(drawn)) / 2
+        axes.set_xlim(middle - 1, middle + 1)
     locator = dates.AutoDateLocator(minticks=2, maxticks=6)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
