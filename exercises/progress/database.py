@@ -97,6 +97,8 @@ def _create(file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with suppress(FileExistsError):
         os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    if not file.is_file():
+        raise ProgressError(f"{file} is a folder: name a file in WORKBOOK_PROGRESS")
     with suppress(OSError):  # somebody else's file
         if file.stat().st_mode & 0o077:
             file.chmod(0o600)

@@ -78,6 +78,16 @@ def test_a_copy_that_others_may_read_is_closed_again(file):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_a_folder_in_place_of_the_file_is_refused_and_left_as_it_is(tmp_path, monkeypatch, capsys):
+    tmp_path.chmod(0o755)
+    monkeypatch.setenv("WORKBOOK_PROGRESS", str(tmp_path))
+    store.keep_attempt(SIZE, 1.0, [], 0, 5.0, 1)
+    assert "is a folder" in capsys.readouterr().err
+    with pytest.raises(store.ProgressError, match="is a folder"):
+        store.attempts()
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o755
+
+
 @pytest.mark.parametrize("word", ["off", " OFF "])
 def test_switched_off_nothing_is_written_and_nothing_read(tmp_path, monkeypatch, word):
     monkeypatch.setenv("WORKBOOK_PROGRESS", word)
