@@ -51,7 +51,7 @@ class Course:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
+def course(tmp_path_factory, kept_apart):
     made = Course(tmp_path_factory.mktemp("course") / "week-1")
     made.grade()
     made.first = made.report

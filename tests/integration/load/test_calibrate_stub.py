@@ -69,9 +69,20 @@ def test_the_next_job_sends_by_rate_again(generator, stub):
     assert point.seconds > 0.4  # fourteen requests at 20/s; all at once would take no time
 
 
+def calibrated(generator, stub):
+    """A record. A machine that is busy with other tests voids points, and the calibration says so: then once more."""
+    for attempt in range(4):
+        stub.reset()
+        try:
+            return calibrate(stub, PROFILE, limits=LIMITS, roofs=False, generator=generator, say=lambda line: None)
+        except CalibrationError as error:
+            if "void" not in str(error) or attempt == 3:
+                raise
+    raise AssertionError
+
+
 def test_a_calibration_finds_the_stub_within_its_own_lateness(generator, stub):
-    stub.reset()
-    record = calibrate(stub, PROFILE, limits=LIMITS, roofs=False, generator=generator, say=lambda line: None)
+    record = calibrated(generator, stub)
     late = stub.timing()
     for step in record.steps:
         # Deadlines are absolute, so gaps are 10 ms on average; one is longer where the one before was late.
