@@ -5,9 +5,11 @@ The notebooks hold it as text, like everything else that a reader edits; a test 
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from exercises.catalogue import exercises_of
 from exercises.model import Exercise, ExerciseError, Kind
@@ -27,11 +29,22 @@ def variable(one: Exercise) -> str:
     return one.id.split("-", 1)[1].replace("-", "_")
 
 
-def cells(one: Exercise, number: int) -> str:
+def link(one: Exercise, notebook: str) -> str:
+    """Where the notebook (its py:percent text) teaches it, as a link that JupyterLab and exported pages follow."""
+    found = re.search(rf"^# ###? ({re.escape(one.section)}\.? .*)$", notebook, re.MULTILINE)
+    if not found:
+        raise ExerciseError(f"{one.id}: the notebook has no section {one.section}")
+    heading = re.sub(r"[`*]", "", found[1]).strip()
+    return f"[{heading}](#{quote(heading.replace(' ', '-'), safe=':,')})"
+
+
+def cells(one: Exercise, number: int, notebook: str) -> str:
     """The cells of one exercise as py:percent: heading, task, and a check that holds the open answer."""
     name = variable(one)
-    head = f"# %% [markdown]\n# ### 8.{number} {one.title}\n\n# %%\n{name} = practice({one.id!r})\n{name}\n\n# %%\n"
-    head = head.replace("'", '"')
+    head = (
+        f"# %% [markdown]\n# ### 8.{number} {one.title}\n#\n# Taught in {link(one, notebook)}.\n\n"
+        f'# %%\n{name} = practice("{one.id}")\n{name}\n\n# %%\n'
+    )
     if one.kind is Kind.BUILD:
         assert one.build is not None
         return f"{head}{one.build.stub.strip()}\n\n\n{name}.check({one.build.name})\n"
@@ -45,9 +58,9 @@ def _unit(unit: str) -> str:
     return f"  # {unit}" if unit else ""
 
 
-def section(question: str) -> str:
+def section(question: str, notebook: str) -> str:
     """The whole section as py:percent, from its heading to the end of the file."""
-    parts = [cells(one, number) for number, one in enumerate(exercises_of(question), 1)]
+    parts = [cells(one, number, notebook) for number, one in enumerate(exercises_of(question), 1)]
     start = "\n# %%\nfrom exercises import practice\n\n"
     return HEADING + _INTRODUCTION.format(question=question) + start + "\n".join(parts)
 
@@ -56,7 +69,7 @@ def replaced(text: str, question: str) -> str:
     """A notebook's text with its section 8 written anew, formatted. Raises ExerciseError if it has none."""
     if text.count(HEADING) != 1:
         raise ExerciseError(f"the notebook of {question} has no section that begins with {HEADING.strip()!r}")
-    return _formatted(text[: text.index(HEADING)] + section(question))
+    return _formatted(text[: text.index(HEADING)] + section(question, text[: text.index(HEADING)]))
 
 
 def _formatted(text: str) -> str:
@@ -69,11 +82,12 @@ def _formatted(text: str) -> str:
 def main(arguments: list[str]) -> int:
     questions = [word for word in arguments if word != "--write"]
     for question in questions:
-        if "--write" not in arguments:
-            print(section(question), end="")
-            continue
         (path,) = NOTEBOOKS.glob(f"{question}_*.py")
-        path.write_text(replaced(path.read_text(encoding="utf-8"), question), encoding="utf-8")
+        text = replaced(path.read_text(encoding="utf-8"), question)
+        if "--write" in arguments:
+            path.write_text(text, encoding="utf-8")
+        else:
+            print(text[text.index(HEADING) :], end="")
     return 0
 
 

@@ -839,6 +839,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 What one token keeps
+#
+# Taught in [2.2 Memory: what is left for conversations](#2.2-Memory:-what-is-left-for-conversations).
 
 # %%
 kv_per_token = practice("q1-kv-per-token")
@@ -852,6 +854,8 @@ kv_per_token.check(
 
 # %% [markdown]
 # ### 8.2 A burst outruns a cold start
+#
+# Taught in [5.8 What if](#5.8-What-if).
 
 # %%
 burst_and_cold_start = practice("q1-burst-and-cold-start")
@@ -867,6 +871,8 @@ burst_and_cold_start.check(
 
 # %% [markdown]
 # ### 8.3 What it is worth to follow the day
+#
+# Taught in [2.5 The corrected design and its price](#2.5-The-corrected-design-and-its-price).
 
 # %%
 following_the_day = practice("q1-following-the-day")
@@ -882,6 +888,8 @@ following_the_day.check(
 
 # %% [markdown]
 # ### 8.4 Which turns stay
+#
+# Taught in [4.6 The gateway](#4.6-The-gateway).
 
 # %%
 conversation_window = practice("q1-conversation-window")
@@ -911,6 +919,8 @@ conversation_window.check(fit)
 
 # %% [markdown]
 # ### 8.5 One step of this fleet is wrong
+#
+# Taught in [2.1 Traffic: the mean is not the load](#2.1-Traffic:-the-mean-is-not-the-load).
 
 # %%
 replica_review = practice("q1-replica-review")
@@ -924,6 +934,8 @@ replica_review.check(
 
 # %% [markdown]
 # ### 8.6 A quarter of the money
+#
+# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
 
 # %%
 budget_cut = practice("q1-budget-cut")
@@ -936,6 +948,8 @@ budget_cut.check(my_answer)
 
 # %% [markdown]
 # ### 8.7 A rate limiter that forgets nothing
+#
+# Taught in [4.6 The gateway](#4.6-The-gateway).
 
 # %%
 rate_limit = practice("q1-rate-limit")

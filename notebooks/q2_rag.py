@@ -683,6 +683,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 A corpus in memory
+#
+# Taught in [2.1 Memory: the corpus is small](#2.1-Memory:-the-corpus-is-small).
 
 # %%
 index_memory = practice("q2-index-memory")
@@ -697,6 +699,8 @@ index_memory.check(
 
 # %% [markdown]
 # ### 8.2 In flight is not per second
+#
+# Taught in [2.3 The corrected design and its price](#2.3-The-corrected-design-and-its-price).
 
 # %%
 instances = practice("q2-instances")
@@ -712,6 +716,8 @@ instances.check(
 
 # %% [markdown]
 # ### 8.3 Fuse two rankings
+#
+# Taught in [4.5 What each stage is worth](#4.5-What-each-stage-is-worth).
 
 # %%
 rank_fusion = practice("q2-rank-fusion")
@@ -728,6 +734,8 @@ rank_fusion.check(fuse)
 
 # %% [markdown]
 # ### 8.4 Recall and nDCG without a library
+#
+# Taught in [4.5 What each stage is worth](#4.5-What-each-stage-is-worth).
 
 # %%
 retrieval_metrics = practice("q2-retrieval-metrics")
@@ -750,6 +758,8 @@ retrieval_metrics.check(measure)
 
 # %% [markdown]
 # ### 8.5 Windows that cut no word
+#
+# Taught in [4.2 Chunks: what the embedder never reads](#4.2-Chunks:-what-the-embedder-never-reads).
 
 # %%
 token_windows = practice("q2-token-windows")
@@ -774,6 +784,8 @@ token_windows.check(windows)
 
 # %% [markdown]
 # ### 8.6 One step of these embedders is wrong
+#
+# Taught in [2.2 Every figure of the usual answer, checked](#2.2-Every-figure-of-the-usual-answer,-checked).
 
 # %%
 embedding_review = practice("q2-embedding-review")
@@ -788,6 +800,8 @@ embedding_review.check(
 
 # %% [markdown]
 # ### 8.7 From the candidates to the first five
+#
+# Taught in [4.5 What each stage is worth](#4.5-What-each-stage-is-worth).
 
 # %%
 recall_gap = practice("q2-recall-gap")

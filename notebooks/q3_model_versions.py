@@ -590,6 +590,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 Looking all the time
+#
+# Taught in [2.3 What looking often costs](#2.3-What-looking-often-costs).
 
 # %%
 alarm_budget = practice("q3-alarm-budget")
@@ -604,6 +606,8 @@ alarm_budget.check(
 
 # %% [markdown]
 # ### 8.2 How long the canary must sing
+#
+# Taught in [2.1 What can 5 % for 24 hours find?](#2.1-What-can-5-%25-for-24-hours-find%3F).
 
 # %%
 canary_days = practice("q3-canary-days")
@@ -618,6 +622,8 @@ canary_days.check(
 
 # %% [markdown]
 # ### 8.3 What a test suite without an unsafe answer shows
+#
+# Taught in [2.4 What 500 test cases decide](#2.4-What-500-test-cases-decide).
 
 # %%
 clean_cases = practice("q3-clean-cases")
@@ -632,6 +638,8 @@ clean_cases.check(
 
 # %% [markdown]
 # ### 8.4 The same cases, two versions
+#
+# Taught in [4.3 Gates before any user sees it](#4.3-Gates-before-any-user-sees-it).
 
 # %%
 paired_gate = practice("q3-paired-gate")
@@ -646,6 +654,8 @@ paired_gate.check(
 
 # %% [markdown]
 # ### 8.5 The way back, loaded and not loaded
+#
+# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
 
 # %%
 way_back = practice("q3-way-back")
@@ -660,6 +670,8 @@ way_back.check(
 
 # %% [markdown]
 # ### 8.6 One look, one decision
+#
+# Taught in [4.7 Every decision, with its evidence](#4.7-Every-decision,-with-its-evidence).
 
 # %%
 canary_decision = practice("q3-canary-decision")
@@ -685,6 +697,8 @@ canary_decision.check(decide)
 
 # %% [markdown]
 # ### 8.7 The same user, the same version
+#
+# Taught in [4.4 Same user, same version](#4.4-Same-user,-same-version).
 
 # %%
 sticky_split = practice("q3-sticky-split")
@@ -705,6 +719,8 @@ sticky_split.check(on_candidate)
 
 # %% [markdown]
 # ### 8.8 What a bad release costs before it goes back
+#
+# Taught in [2.2 Every figure of the usual answer, checked](#2.2-Every-figure-of-the-usual-answer,-checked).
 
 # %%
 rollback_review = practice("q3-rollback-review")
@@ -719,6 +735,8 @@ rollback_review.check(
 
 # %% [markdown]
 # ### 8.9 The release plan of a small service
+#
+# Taught in [2.1 What can 5 % for 24 hours find?](#2.1-What-can-5-%25-for-24-hours-find%3F).
 
 # %%
 few_users = practice("q3-few-users")

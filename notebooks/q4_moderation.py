@@ -913,6 +913,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 Three tiers and a cache
+#
+# Taught in [2.1 Who sees what](#2.1-Who-sees-what).
 
 # %%
 tier_load = practice("q4-tier-load")
@@ -927,6 +929,8 @@ tier_load.check(
 
 # %% [markdown]
 # ### 8.2 Agreement beyond chance
+#
+# Taught in [4.9 People](#4.9-People).
 
 # %%
 kappa = practice("q4-kappa")
@@ -947,6 +951,8 @@ kappa.check(kappa)
 
 # %% [markdown]
 # ### 8.3 From seconds to a payroll
+#
+# Taught in [2.4 People are the scarce machine](#2.4-People-are-the-scarce-machine).
 
 # %%
 reviewers = practice("q4-reviewers")
@@ -961,6 +967,8 @@ reviewers.check(
 
 # %% [markdown]
 # ### 8.4 Who is hit by one in a thousand
+#
+# Taught in [2.5 What 0.1 % means for the people whose posts are removed](#2.5-What-0.1-%25-means-for-the-people-whose-posts-are-removed).
 
 # %%
 wrong_removals = practice("q4-wrong-removals")
@@ -976,6 +984,8 @@ wrong_removals.check(
 
 # %% [markdown]
 # ### 8.5 One step of this LLM tier is wrong
+#
+# Taught in [2.2 Every figure of the usual answer, checked](#2.2-Every-figure-of-the-usual-answer,-checked).
 
 # %%
 judge_review = practice("q4-judge-review")
@@ -990,6 +1000,8 @@ judge_review.check(
 
 # %% [markdown]
 # ### 8.6 The lowest threshold that keeps the promise
+#
+# Taught in [4.5 The curve that decides the design](#4.5-The-curve-that-decides-the-design).
 
 # %%
 safe_threshold = practice("q4-safe-threshold")
@@ -1014,6 +1026,8 @@ safe_threshold.check(safe_threshold)
 
 # %% [markdown]
 # ### 8.7 What a test set lets you promise
+#
+# Taught in [2.5 What 0.1 % means for the people whose posts are removed](#2.5-What-0.1-%25-means-for-the-people-whose-posts-are-removed).
 
 # %%
 claim_review = practice("q4-claim-review")
@@ -1028,6 +1042,8 @@ claim_review.check(
 
 # %% [markdown]
 # ### 8.8 Nothing may be missed
+#
+# Taught in [7. What interviewers ask next](#7.-What-interviewers-ask-next).
 
 # %%
 no_misses = practice("q4-no-misses")

@@ -630,6 +630,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 Does this row add up?
+#
+# Taught in [2.1 Does the bill add up?](#2.1-Does-the-bill-add-up%3F).
 
 # %%
 bill_row = practice("q5-bill-row")
@@ -644,6 +646,8 @@ bill_row.check(
 
 # %% [markdown]
 # ### 8.2 The wrong answer that ruins a cache
+#
+# Taught in [4.3 Caching: a hit that is wrong costs more than a miss](#4.3-Caching:-a-hit-that-is-wrong-costs-more-than-a-miss).
 
 # %%
 false_hits = practice("q5-false-hits")
@@ -658,6 +662,8 @@ false_hits.check(
 
 # %% [markdown]
 # ### 8.3 At which GPU price is it a draw?
+#
+# Taught in [2.4 When does your own GPU pay?](#2.4-When-does-your-own-GPU-pay%3F).
 
 # %%
 own_gpus = practice("q5-own-gpus")
@@ -672,6 +678,8 @@ own_gpus.check(
 
 # %% [markdown]
 # ### 8.4 Three savings, one bill
+#
+# Taught in [2.3 Savings multiply](#2.3-Savings-multiply).
 
 # %%
 savings_multiply = practice("q5-savings-multiply")
@@ -686,6 +694,8 @@ savings_multiply.check(
 
 # %% [markdown]
 # ### 8.5 Whose saving is it?
+#
+# Taught in [2.3 Savings multiply](#2.3-Savings-multiply).
 
 # %%
 shapley_shares = practice("q5-shapley-shares")
@@ -706,6 +716,8 @@ shapley_shares.check(shapley)
 
 # %% [markdown]
 # ### 8.6 One saving of this plan is wrong
+#
+# Taught in [2.3 Savings multiply](#2.3-Savings-multiply).
 
 # %%
 plan_review = practice("q5-plan-review")
@@ -719,6 +731,8 @@ plan_review.check(
 
 # %% [markdown]
 # ### 8.7 Six weeks to cut a bill
+#
+# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
 
 # %%
 first_six_weeks = practice("q5-first-six-weeks")
@@ -731,6 +745,8 @@ first_six_weeks.check(my_answer)
 
 # %% [markdown]
 # ### 8.8 A thousand equal questions, one answer
+#
+# Taught in [4.3 Caching: a hit that is wrong costs more than a miss](#4.3-Caching:-a-hit-that-is-wrong-costs-more-than-a-miss).
 
 # %%
 single_flight = practice("q5-single-flight")

@@ -463,6 +463,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 Every specialist reads the diff
+#
+# Taught in [2.3 What a review costs, and where the cap binds](#2.3-What-a-review-costs,-and-where-the-cap-binds).
 
 # %%
 review_cost = practice("q6-review-cost")
@@ -477,6 +479,8 @@ review_cost.check(
 
 # %% [markdown]
 # ### 8.2 Right, false, missed
+#
+# Taught in [4.5 How good is it? Precision, recall, and silence](#4.5-How-good-is-it%3F-Precision,-recall,-and-silence).
 
 # %%
 what_it_finds = practice("q6-what-it-finds")
@@ -492,6 +496,8 @@ what_it_finds.check(
 
 # %% [markdown]
 # ### 8.3 A review that cannot overspend
+#
+# Taught in [4.8 The hard stop](#4.8-The-hard-stop).
 
 # %%
 hard_stop = practice("q6-hard-stop")
@@ -522,6 +528,8 @@ hard_stop.check(Ledger)
 
 # %% [markdown]
 # ### 8.4 Many agents, few cores
+#
+# Taught in [4.2 Side by side](#4.2-Side-by-side).
 
 # %%
 side_by_side = practice("q6-side-by-side")
@@ -535,6 +543,8 @@ side_by_side.check(
 
 # %% [markdown]
 # ### 8.5 Where may a comment stand?
+#
+# Taught in [4.4 What is posted](#4.4-What-is-posted).
 
 # %%
 diff_lines = practice("q6-diff-lines")
@@ -555,6 +565,8 @@ diff_lines.check(commentable)
 
 # %% [markdown]
 # ### 8.6 How sure is all of them?
+#
+# Taught in [4.5 How good is it? Precision, recall, and silence](#4.5-How-good-is-it%3F-Precision,-recall,-and-silence).
 
 # %%
 wilson_interval = practice("q6-wilson-interval")
@@ -574,6 +586,8 @@ wilson_interval.check(wilson)
 
 # %% [markdown]
 # ### 8.7 One step of this estimate is wrong
+#
+# Taught in [2.3 What a review costs, and where the cap binds](#2.3-What-a-review-costs,-and-where-the-cap-binds).
 
 # %%
 cost_review = practice("q6-cost-review")
@@ -587,6 +601,8 @@ cost_review.check(
 
 # %% [markdown]
 # ### 8.8 It missed the outage: make it stricter
+#
+# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
 
 # %%
 stricter = practice("q6-stricter")
@@ -599,6 +615,8 @@ stricter.check(my_answer)
 
 # %% [markdown]
 # ### 8.9 Whom does the cap cut?
+#
+# Taught in [2.3 What a review costs, and where the cap binds](#2.3-What-a-review-costs,-and-where-the-cap-binds).
 
 # %%
 cap_tail = practice("q6-cap-tail")

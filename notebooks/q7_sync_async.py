@@ -627,6 +627,8 @@ from exercises import practice
 
 # %% [markdown]
 # ### 8.1 Waiting, or asking again
+#
+# Taught in [2.3 What is held while somebody waits](#2.3-What-is-held-while-somebody-waits).
 
 # %%
 open_connections = practice("q7-open-connections")
@@ -641,6 +643,8 @@ open_connections.check(
 
 # %% [markdown]
 # ### 8.2 From how many texts on is a batch quicker?
+#
+# Taught in [2.1 Which mode for what: computed](#2.1-Which-mode-for-what:-computed).
 
 # %%
 calls_or_batch = practice("q7-calls-or-batch")
@@ -655,6 +659,8 @@ calls_or_batch.check(
 
 # %% [markdown]
 # ### 8.3 A fleet that follows its queue
+#
+# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
 
 # %%
 following_fleet = practice("q7-following-fleet")
@@ -668,6 +674,8 @@ following_fleet.check(
 
 # %% [markdown]
 # ### 8.4 Take a webhook once
+#
+# Taught in [4.8 Webhooks: signed, and repeated until somebody answers](#4.8-Webhooks:-signed,-and-repeated-until-somebody-answers).
 
 # %%
 webhook_receiver = practice("q7-webhook-receiver")
@@ -700,6 +708,8 @@ webhook_receiver.check(Receiver)
 
 # %% [markdown]
 # ### 8.5 One step of this report service is wrong
+#
+# Taught in [2.3 What is held while somebody waits](#2.3-What-is-held-while-somebody-waits).
 
 # %%
 report_review = practice("q7-report-review")
@@ -713,6 +723,8 @@ report_review.check(
 
 # %% [markdown]
 # ### 8.6 Research this for me
+#
+# Taught in [3. High-level architecture](#3.-High-level-architecture).
 
 # %%
 research_button = practice("q7-research-button")
@@ -725,6 +737,8 @@ research_button.check(my_answer)
 
 # %% [markdown]
 # ### 8.7 Server-sent events, cut anywhere
+#
+# Taught in [4.6 A connection breaks in the middle of a stream](#4.6-A-connection-breaks-in-the-middle-of-a-stream).
 
 # %%
 event_stream = practice("q7-event-stream")

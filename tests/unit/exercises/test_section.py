@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from urllib.parse import unquote
 
 import pytest
 
@@ -30,6 +32,17 @@ def test_an_exercise_of_a_notebook_takes_no_name_that_the_notebook_uses(question
     code = "\n".join(line for line in before.splitlines() if not line.startswith(("%", "!")))
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     assert not used & {variable(one) for one in exercises_of(question)}
+
+
+@every
+def test_every_exercise_leads_to_the_heading_that_teaches_it(question):
+    text = text_of(question)
+    headings = {
+        line.lstrip("# ").replace("`", "").replace(" ", "-") for line in text.splitlines() if line[:4] == "# ##"
+    }
+    targets = [unquote(target) for target in re.findall(r"^# Taught in \[.*\]\(#(.*)\)\.$", text, re.MULTILINE)]
+    assert len(targets) == len(exercises_of(question))
+    assert set(targets) <= headings
 
 
 def test_a_notebook_without_the_section_is_refused():
