@@ -8,7 +8,9 @@ import io, os, stat, tarfile, zipfile
 
 archive = io.BytesIO()
 with tarfile.open(fileobj=archive, mode="w") as tar:
-    for number, target in enumerate((canary, f"{project}/pyproject.toml", "/etc/shadow", "../../../../../../etc/passwd")):
+    for number, target in enumerate(
+        (canary, f"{project}/pyproject.toml", "/etc/shadow", "../../../../../../etc/passwd")
+    ):
         link = tarfile.TarInfo(f"link{number}")
         link.type, link.linkname = tarfile.SYMTYPE, target
         tar.addfile(link)
