@@ -25,8 +25,9 @@ _INTRODUCTION = """#
 
 
 def variable(one: Exercise) -> str:
-    """The name that the notebook gives the exercise: `kv_per_token`."""
-    return one.id.split("-", 1)[1].replace("-", "_")
+    """The name that the notebook gives the exercise: `kv_per_token`; never that of what the reader writes."""
+    name = one.id.split("-", 1)[1].replace("-", "_")
+    return f"{name}_task" if one.build and one.build.name == name else name
 
 
 def link(one: Exercise, notebook: str) -> str:

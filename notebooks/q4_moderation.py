@@ -933,8 +933,8 @@ tier_load.check(
 # Taught in [4.9 People](#4.9-People).
 
 # %%
-kappa = practice("q4-kappa")
-kappa
+kappa_task = practice("q4-kappa")
+kappa_task
 
 
 # %%
@@ -947,7 +947,7 @@ def kappa(pairs: list[list[str]]) -> list:
     raise NotImplementedError
 
 
-kappa.check(kappa)
+kappa_task.check(kappa)
 
 # %% [markdown]
 # ### 8.3 From seconds to a payroll
@@ -1004,8 +1004,8 @@ judge_review.check(
 # Taught in [4.5 The curve that decides the design](#4.5-The-curve-that-decides-the-design).
 
 # %%
-safe_threshold = practice("q4-safe-threshold")
-safe_threshold
+safe_threshold_task = practice("q4-safe-threshold")
+safe_threshold_task
 
 
 # %%
@@ -1022,7 +1022,7 @@ def safe_threshold(
     raise NotImplementedError
 
 
-safe_threshold.check(safe_threshold)
+safe_threshold_task.check(safe_threshold)
 
 # %% [markdown]
 # ### 8.7 What a test set lets you promise

@@ -45,6 +45,22 @@ def test_every_exercise_leads_to_the_heading_that_teaches_it(question):
     assert set(targets) <= headings
 
 
+@every
+def test_the_section_runs_by_itself_and_says_not_attempted_everywhere(question, capsys):
+    cells = re.split(r"^# %%.*$", text_of(question).split(HEADING)[1], flags=re.MULTILINE)
+    space: dict[str, object] = {}
+    said = []
+    for cell in cells[1:]:
+        *body, last = ast.parse(cell).body or [ast.parse("None").body[0]]
+        exec(compile(ast.Module(body, []), question, "exec"), space)
+        if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+            said.append(repr(eval(compile(ast.Expression(last.value), question, "eval"), space)))
+        else:
+            exec(compile(ast.Module([last], []), question, "exec"), space)
+    assert len(said) == len(exercises_of(question))
+    assert all("not attempted" in one for one in said)
+
+
 def test_a_notebook_without_the_section_is_refused():
     with pytest.raises(ExerciseError, match="q1 has no section"):
         replaced("# # Title\n", "q1")
