@@ -157,6 +157,17 @@ class Verdict(StrEnum):
     PERSON = "for a person"  # an open answer that waits for its marks
 
 
+# One sign per verdict, told apart without colour.
+SIGNS = {
+    Verdict.RIGHT: "✓",
+    Verdict.SLIP: "≈",
+    Verdict.WRONG: "✗",
+    Verdict.OPEN: "○",
+    Verdict.UNUSABLE: "!",
+    Verdict.PERSON: "✎",
+}
+
+
 @dataclass(frozen=True)
 class Part:
     """The mark of one ask, one group of cases or one open answer. earned: 0 to 1, of `weight`."""

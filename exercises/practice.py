@@ -13,16 +13,7 @@ from exercises.builds import draw_cases, observe
 from exercises.catalogue import exercise, solution
 from exercises.checking import judge
 from exercises.drawing import variant
-from exercises.model import Exercise, ExerciseError, Kind, Mark, Value, Verdict
-
-_SIGNS = {
-    Verdict.RIGHT: "✓",
-    Verdict.SLIP: "≈",
-    Verdict.WRONG: "✗",
-    Verdict.OPEN: "○",
-    Verdict.UNUSABLE: "!",
-    Verdict.PERSON: "✎",
-}
+from exercises.model import SIGNS, Exercise, ExerciseError, Kind, Mark, Value, Verdict
 
 
 def person() -> str:
@@ -52,10 +43,10 @@ class Checked(Shown):
     def __init__(self, mark: Mark) -> None:
         self.mark = mark
         if all(part.verdict is Verdict.OPEN for part in mark.parts):
-            super().__init__(f"{_SIGNS[Verdict.OPEN]} {_what_to_do(mark)}")
+            super().__init__(f"{SIGNS[Verdict.OPEN]} {_what_to_do(mark)}")
             return
         lines = [
-            f"- {_SIGNS[part.verdict]} **{part.name}**: {html.escape(part.say, quote=False)}" for part in mark.parts
+            f"- {SIGNS[part.verdict]} **{part.name}**: {html.escape(part.say, quote=False)}" for part in mark.parts
         ]
         if not all(part.verdict in (Verdict.OPEN, Verdict.PERSON) for part in mark.parts):
             lines.append(f"\n{mark.earned:.3g} of {mark.points:g} points")

@@ -6,6 +6,7 @@ import math
 from random import Random
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing import Q, magnitude
 from reference.sizing.traffic import average_rate, messages_per_day, peak_rate, replicas_for
 
@@ -70,19 +71,15 @@ def answers(p: Params) -> dict[str, float | str]:
     per_replica = Q(p["per_replica"], "request/s/replica")
     fleet = replicas_for(peak, per_replica, utilisation_ceiling=p["ceiling"], spare=1)
     # A step is wrong if it does not follow from what the line above it says.
-    mean_said, peak_said, needed_said, fleet_said = p["said"]
+    mean_said, peak_said, needed_said, _ = p["said"]
     redone = (
         magnitude(mean, "request/s"),
         magnitude(peak_rate(Q(mean_said, "request/s"), p["peak_factor"], 1.0), "request/s"),
         peak_said / (p["per_replica"] * p["ceiling"]),
         math.ceil(needed_said) + 1,
     )
-    wrong = [
-        step
-        for step, found, said in zip(STEPS, redone, (mean_said, peak_said, needed_said, fleet_said), strict=True)
-        if not math.isclose(found, said)
-    ]
-    return {"wrong_step": wrong[0], "replicas": magnitude(fleet.total, "replica")}
+    wrong = first_wrong(STEPS, redone, p["said"])
+    return {"wrong_step": wrong, "replicas": magnitude(fleet.total, "replica")}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -98,7 +95,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
     }
     found += [mistake for step, mistake in own.items() if step != right["wrong_step"]]
     return {
-        "wrong_step": [Mistake("other_step", step) for step in STEPS if step != right["wrong_step"]],
+        "wrong_step": other_steps(STEPS, right["wrong_step"]),
         "replicas": found,
     }
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing.claims.q2.stages import by_littles_law
 from reference.sizing.pipeline import Pipeline, ServiceTime, Stage, offered, servers_needed
 
@@ -93,9 +94,9 @@ def answers(p: Params) -> dict[str, float | str]:
         math.ceil(needed) + 1,
         tasks["model"],
     )
-    wrong = [step for step, found, said in zip(STEPS, redone, p["said"], strict=True) if not math.isclose(found, said)]
+    wrong = first_wrong(STEPS, redone, p["said"])
     gpus = servers_needed(_pipeline(p), p["rate"], p["ceiling"], spare=1)["embed"]
-    return {"wrong_step": wrong[0], "gpus": gpus, "llm_calls": tasks["model"]}
+    return {"wrong_step": wrong, "gpus": gpus, "llm_calls": tasks["model"]}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -112,7 +113,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
     carried = [Mistake("carried_mistake", said[3])] if step in own else []
     calls = "carried_mistake" if step == "5" else "expansion_call_forgotten"
     return {
-        "wrong_step": [Mistake("other_step", other) for other in STEPS if other != step],
+        "wrong_step": other_steps(STEPS, step),
         "gpus": [*carried, *(mistake for name, mistake in own.items() if name != step)],
         "llm_calls": [
             Mistake(calls, p["rate"]),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from random import Random
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing.ab_tests import users_for_rate
 
 STEPS = ("1", "2", "3", "4")
@@ -82,11 +82,11 @@ def _met(p: Params, minutes: float) -> float:
 
 def answers(p: Params) -> dict[str, float | str]:
     found = _redone(p, *p["said"][:3])
-    wrong = [step for step, one, said in zip(STEPS, found, p["said"], strict=True) if not math.isclose(one, said)]
+    wrong = first_wrong(STEPS, found, p["said"])
     users, minutes, met_for = 0.0, 0.0, 0.0
     for _ in STEPS:  # the right numbers, one more with each round
         users, minutes, met_for, failed = _redone(p, users, minutes, met_for)
-    return {"wrong_step": wrong[0], "met": _met(p, met_for), "failed": failed}
+    return {"wrong_step": wrong, "met": _met(p, met_for), "failed": failed}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -102,7 +102,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
         met.append(Mistake("switching_only", _met(p, p["back_s"] / 60)))
         failed.append(Mistake("switching_only", _met(p, p["back_s"] / 60) * rise))
     return {
-        "wrong_step": [Mistake("other_step", one) for one in STEPS if one != step],
+        "wrong_step": other_steps(STEPS, step),
         "met": met,
         "failed": failed,
     }

@@ -6,6 +6,7 @@ import math
 from random import Random
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing.error_rates import precision_at, rate_upper_bound, wrong_actions
 
 STEPS = ("1", "2", "3", "4")
@@ -89,9 +90,9 @@ def answers(p: Params) -> dict[str, float | str]:
         wrong_actions(p["posts_per_day"], p["prevalence"], bound_said, miss).removed_wrongly,
         caught / (caught + removed_said),
     )
-    wrong = [step for step, one, said in zip(STEPS, redone, p["said"], strict=True) if not math.isclose(one, said)]
+    wrong = first_wrong(STEPS, redone, p["said"])
     return {
-        "wrong_step": wrong[0],
+        "wrong_step": wrong,
         "removed_wrongly": wrong_actions(p["posts_per_day"], p["prevalence"], bound, miss).removed_wrongly,
         "precision_percent": 100 * precision_at(p["prevalence"], bound, miss),
     }
@@ -121,7 +122,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
         few.append(Mistake("base_rate_forgotten", 100 * (1 - rate_upper_bound(errors, clean))))
     few.append(Mistake("carried_mistake", 100 * p["said"][3]))
     return {
-        "wrong_step": [Mistake("other_step", one) for one in STEPS if one != step],
+        "wrong_step": other_steps(STEPS, step),
         "removed_wrongly": many,
         "precision_percent": few,
     }

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing.moderation_funnel import servers_for
 
 STEPS = ("1", "2", "3", "4")
@@ -86,11 +87,11 @@ def _redone(p: Params, posts: float, asked: float, calls: float) -> list[float]:
 def answers(p: Params) -> dict[str, float | str]:
     found = _redone(p, *p["said"][:3])
     found[3] = servers_for(p["said"][2], p["calls_per_s"], p["ceiling"])
-    wrong = [step for step, one, said in zip(STEPS, found, p["said"], strict=True) if not math.isclose(one, said)]
+    wrong = first_wrong(STEPS, found, p["said"])
     posts = asked = calls = fleet = 0.0
     for _ in STEPS:  # the right numbers, one more with each round
         posts, asked, calls, fleet = _redone(p, posts, asked, calls)
-    return {"wrong_step": wrong[0], "calls": calls, "instances": fleet}
+    return {"wrong_step": wrong, "calls": calls, "instances": fleet}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -100,7 +101,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
     if step != "4":
         more.append(Mistake("carried_mistake", p["said"][2]))
     return {
-        "wrong_step": [Mistake("other_step", one) for one in STEPS if one != step],
+        "wrong_step": other_steps(STEPS, step),
         "calls": more,
         "instances": [
             Mistake("carried_mistake", p["said"][3]),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from random import Random
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing.bill.lines import Line
 from reference.sizing.bill.plan.strategies import batching, caching, dollars, prompts, routing
 from reference.sizing.bill.prices import model_price
@@ -105,8 +105,8 @@ def answers(p: Params) -> dict[str, float | str]:
         said[2] * (1 - p["waits"] * 0.5),
         said[3] + p["own_cost"],
     ]
-    wrong = [step for step, one, other in zip(STEPS, fixed, said, strict=True) if not math.isclose(one, other)]
-    return {"wrong_step": wrong[0], "bill": float(dollars(lines)) + p["own_cost"]}
+    wrong = first_wrong(STEPS, fixed, said)
+    return {"wrong_step": wrong, "bill": float(dollars(lines)) + p["own_cost"]}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -115,7 +115,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
     if right["wrong_step"] != "5":
         found.append(Mistake("forgot_running_cost", float(right["bill"]) - p["own_cost"]))
     return {
-        "wrong_step": [Mistake("other_step", step) for step in STEPS if step != right["wrong_step"]],
+        "wrong_step": other_steps(STEPS, right["wrong_step"]),
         "bill": found,
     }
 

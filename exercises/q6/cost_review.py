@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from random import Random
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.agents.llm import Prices
 from reference.sizing.review_cost import CallPrice
 
@@ -101,9 +101,9 @@ def answers(p: Params) -> dict[str, float | str]:
         said[2] + summary,
         said[3] * p["changes"] * WORKING_DAYS,
     ]
-    wrong = [step for step, one, other in zip(STEPS, redone, said, strict=True) if not math.isclose(one, other)]
+    wrong = first_wrong(STEPS, redone, said)
     review = p["agents"] * price.call(redone[0], out) + summary
-    return {"wrong_step": wrong[0], "month": review * p["changes"] * WORKING_DAYS}
+    return {"wrong_step": wrong, "month": review * p["changes"] * WORKING_DAYS}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -112,7 +112,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
     if right["wrong_step"] != "5":
         found.append(Mistake("calendar_for_working_days", float(right["month"]) * 30 / WORKING_DAYS))
     return {
-        "wrong_step": [Mistake("other_step", step) for step in STEPS if step != right["wrong_step"]],
+        "wrong_step": other_steps(STEPS, right["wrong_step"]),
         "month": found,
     }
 

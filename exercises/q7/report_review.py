@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 from exercises.model import Ask, Exercise, Kind, Mistake, Params
+from exercises.steps import first_wrong, other_steps
 from reference.sizing import Q, magnitude
 from reference.sizing.inference_modes.crossings import connections_held, polling
 from reference.sizing.inference_modes.scaling import wanted_workers
@@ -105,9 +106,8 @@ One step is wrong; the others follow from the lines above them.
 
 def answers(p: Params) -> dict[str, float | str]:
     said = p["said"]
-    redone = {step: _right(said, p, step) for step in STEPS}
-    wrong = next(step for step, one in zip(STEPS, said, strict=True) if not math.isclose(redone[step], one))
-    return {"wrong_step": wrong, "mended": redone[wrong]}
+    wrong = first_wrong(STEPS, [_right(said, p, step) for step in STEPS], said)
+    return {"wrong_step": wrong, "mended": _right(said, p, wrong)}
 
 
 def mistakes(p: Params) -> dict[str, list[Mistake]]:
@@ -121,7 +121,7 @@ def mistakes(p: Params) -> dict[str, list[Mistake]]:
         "5": Mistake("not_rounded", said[3] * p["job_s"] / (p["slots"] * 60 * p["clear_min"])),
     }
     return {
-        "wrong_step": [Mistake("other_step", step) for step in STEPS if step != wrong],
+        "wrong_step": other_steps(STEPS, wrong),
         "mended": [*found, other[wrong]] if wrong in other else found,
     }
 

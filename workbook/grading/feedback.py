@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from exercises.catalogue import exercise
-from exercises.model import Exercise, Kind, Mark, Verdict
+from exercises.model import SIGNS, Exercise, Kind, Mark, Verdict
 from workbook.grading.marking import answer_cell, total, total_points
-from workbook.grading.pages import SIGNS, part_words, render
+from workbook.grading.pages import part_words, render
 from workbook.grading.results import Graded
 from workbook.grading.text import clean, cut
 from workbook.grading.types import Assignment, CellRun, Ended, Flag

@@ -6,21 +6,12 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exercises.model import Kind, Part, Verdict
+from exercises.model import Kind, Part
 from workbook.grading.csv_files import points
 from workbook.grading.text import clean
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-SIGNS = {
-    Verdict.RIGHT: "✓",
-    Verdict.SLIP: "≈",
-    Verdict.WRONG: "✗",
-    Verdict.OPEN: "○",
-    Verdict.UNUSABLE: "!",
-    Verdict.PERSON: "✎",
-}
 
 
 def render(template: str, **fields: Any) -> str:
