@@ -14,7 +14,7 @@ def rates_plot(rows: Sequence[tuple[str, float]], target: float, target_name: st
     rows: (part, posts per second and core), in the order in which a post meets them.
     """
     with styled() as plt:
-        figure, ax = plt.subplots(figsize=(7.2, 0.42 * len(rows) + 1.2))
+        figure, ax = plt.subplots(figsize=(7.2, 0.42 * len(rows) + 1.5))
         places = list(range(len(rows)))[::-1]
         colours = [BLUE if rate >= target else AMBER for _, rate in rows]
         ax.barh(places, [rate for _, rate in rows], color=colours, height=0.6)
@@ -22,7 +22,8 @@ def rates_plot(rows: Sequence[tuple[str, float]], target: float, target_name: st
             ax.annotate(f"{rate:,.0f}/s, {target / rate:.1f} cores", (rate, place), xytext=(5, 0),
                         textcoords="offset points", va="center", fontsize=8)  # fmt: skip
         ax.axvline(target, color=INK, linestyle="--", linewidth=1, label=target_name)
-        ax.legend(fontsize=8, loc="center right")
+        ax.set_ylim(-0.6, len(rows) + 0.1)  # a free row on top: a legend in the bars would lie on their numbers
+        ax.legend(fontsize=8, loc="upper right")
         ax.set_yticks(places, [name for name, _ in rows])
         ax.set_xscale("log")
         ax.set_xlim(min(target, *(rate for _, rate in rows)) / 12, max(rate for _, rate in rows) * 12)
@@ -46,7 +47,8 @@ def caught_by_transform(rows: Sequence[Mapping[str, Any]], target: float = 0.95)
             colour = GREEN if row["caught"] >= target else RED
             ax.plot([row["low"], row["high"]], [place, place], color=GREY, linewidth=2.5, alpha=0.6)
             ax.plot(row["caught"], place, "o", color=colour)
-        ax.axvline(target, color=INK, linestyle="--", linewidth=1)
+        ax.axvline(target, color=INK, linestyle="--", linewidth=1, label=f"the aim, {target:.0%}")
+        ax.legend(fontsize=8, loc="lower left")
         ax.set_yticks(range(len(ordered)), [row["name"] for row in ordered])
         ax.set_xlim(min(0.5, min(row["low"] for row in rows) - 0.02), 1.01)
         weak = [row["name"] for row in ordered if row["caught"] < target]
