@@ -127,7 +127,8 @@ def replay(workload: Workload, switches: Switches, parts: Parts, at_once: int = 
            if small else {}),
         **parts.settings,
     })  # fmt: skip
-    watched = Watched(parts.similar()) if switches.caching and parts.similar is not None else None
+    faq = frozenset(request.text for request in workload.of("faq"))
+    watched = Watched(parts.similar(), faq) if switches.caching and parts.similar is not None else None
     modes = [Modes(parts.jobs, ModesSettings(batch_keep_s=0.1))] if switches.batch and parts.jobs else []
     begun, before = time.perf_counter(), len(parts.tape.asked)
     batched_before = _exported(parts, BATCH_PREFIX)

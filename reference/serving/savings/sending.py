@@ -44,21 +44,28 @@ class Answered:
 
 
 class Watched:
-    """A store of similar answers that remembers which question's answer it gave, and tells when it has kept one."""
+    """A store of similar answers that remembers which question's answer it gave, and tells when it has kept one.
 
-    def __init__(self, store: SimilarAnswers) -> None:
-        self._store, self.version = store, store.version
+    Args:
+        questions: that it serves. Messages to classify are many under way at once, so a hit among them would be chance;
+            and the intent of one message is not that of another which looks alike.
+    """
+
+    def __init__(self, store: SimilarAnswers, questions: frozenset[str]) -> None:
+        self._store, self.version, self._questions = store, store.version, questions
         self.found: dict[str, str] = {}
         self._kept: dict[str, threading.Event] = {}
         self._lock = threading.Lock()
 
     def find(self, scope: str, question: str) -> Similar | None:
-        hit = self._store.find(scope, question)
+        hit = self._store.find(scope, question) if question in self._questions else None
         if hit is not None:
             self.found[question] = hit.question
         return hit
 
     def keep(self, scope: str, question: str, answer: bytes, ttl_s: float) -> None:
+        if question not in self._questions:
+            return
         try:
             self._store.keep(scope, question, answer, ttl_s)
         finally:

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from savings_fakes import fake_parts
+from savings_fakes import Likeness, fake_parts
 
 from reference.serving.rollout.versions.task import INTENTS
 from reference.serving.savings import (
@@ -23,6 +23,7 @@ from reference.serving.savings import (
     verdict_on,
 )
 from reference.serving.savings.faq import FAQ
+from reference.serving.savings.sending import Watched
 from reference.serving.savings.tape import digest_of
 from reference.sizing.bill.prices import cost_of, model_price
 from reference.sizing.self_hosting import Hosting
@@ -150,6 +151,14 @@ def test_two_replays_with_caches_have_the_same_hits(parts, outcomes):
     again = replay(WORK, Switches.of("caching"), parts[0])
     assert [one.cache for one in again.answers] == [one.cache for one in outcomes["caching"].answers]
     assert again.usage == outcomes["caching"].usage
+
+
+def test_a_message_is_never_answered_by_a_similar_one():
+    store = Watched(Likeness(0.1), frozenset({"may I pay by card"}))
+    for text in ("my parcel is late", "may I pay by card"):
+        store.keep("scope", text, b"said", 1.0)
+    assert store.find("scope", "my parcel is late") is None
+    assert store.find("scope", "may I pay by card").question == "may I pay by card"
 
 
 def test_short_prompts_have_fewer_tokens_and_as_many_requests(outcomes):
@@ -292,7 +301,7 @@ def test_a_question_is_followed_by_the_next_only_when_its_answer_is_kept():
             super().keep(*args)
 
     store = Slow()
-    watched = Watched(store)
+    watched = Watched(store, frozenset({"where?"}))
     keeping = threading.Thread(target=watched.keep, args=("s", "where?", b"there", 60.0))
     keeping.start()
     watched.wait_kept("where?")
