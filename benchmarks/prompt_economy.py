@@ -16,7 +16,7 @@ MESSAGES, MAX_LOSS, STAND_IN = 320, 0.05, "gpt-4"
 def run(quick: bool = False) -> Result:
     """`quick`: 16 messages and three variants."""
     from reference.rag.embedding.choice import default_query_embedder
-    from reference.serving.engine.client import shared_engine
+    from reference.serving.engine import shared_engine
     from reference.serving.gateway import engine_settings, run_in_thread
     from reference.serving.prompt_economy import VARIANTS, Examples, as_records, measure, table
     from reference.serving.redis_store import private_redis

@@ -16,7 +16,7 @@ MACHINE, RATE = "l4", "minilm on two cores"
 def run(quick: bool = False) -> Result:
     """`quick`: 20 requests."""
     from reference.rag.embedding.choice import default_query_embedder
-    from reference.serving.engine.client import shared_engine
+    from reference.serving.engine import shared_engine
     from reference.serving.models import default_model_dir
     from reference.serving.savings import (
         Pricing,

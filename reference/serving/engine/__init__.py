@@ -8,15 +8,10 @@ A small keeper process owns the server: it stops it when nobody needs it, and ta
 `spec` for the settings (environment variables), `state` for the files, `keeper` for the life cycle.
 """
 
-from reference.serving.engine.client import (
-    Engine,
-    EngineStatus,
-    serve_foreground,
-    shared_engine,
-    status,
-    stop_shared,
-)
+from reference.serving.engine.client import EngineStatus, serve_foreground, shared_engine, status
+from reference.serving.engine.handle import Engine
 from reference.serving.engine.spec import EngineError, EngineSpec
+from reference.serving.engine.stopping import stop_shared
 
 __all__ = [
     "Engine",

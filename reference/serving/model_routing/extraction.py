@@ -16,7 +16,7 @@ from reference.serving.model_routing.questions import Question
 from reference.serving.rollout.versions.task import PRODUCTS
 
 if TYPE_CHECKING:
-    from reference.serving.engine.client import Engine
+    from reference.serving.engine.handle import Engine
 
 TASKS = ORDER, PRODUCT = "order number", "product"
 NONE = "none"

@@ -24,7 +24,7 @@ from reference.serving.model_routing.sealed import RoutingError
 from reference.serving.model_routing.small_model import Embed, SmallModel, one_by_one, train
 
 if TYPE_CHECKING:
-    from reference.serving.engine.client import Engine
+    from reference.serving.engine.handle import Engine
 
 FILE = Path(__file__).with_name("recorded.jsonl.gz")
 COMMAND = "python -m benchmarks.model_routing --record"

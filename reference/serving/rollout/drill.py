@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from reference.serving.engine.client import Engine
+from reference.serving.engine.handle import Engine
 from reference.serving.rollout.control.controller import Controller
 from reference.serving.rollout.gates.quality import unsafe_by_guardrails
 from reference.serving.rollout.interfaces import Registry, StateStore

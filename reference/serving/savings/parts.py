@@ -13,7 +13,7 @@ from .tape import Tape, taped
 from .workload import SavingsError
 
 if TYPE_CHECKING:
-    from reference.serving.engine.client import Engine
+    from reference.serving.engine.handle import Engine
     from reference.serving.gateway.seams import Chooser, SimilarAnswers
     from reference.serving.jobs.settings import JobSettings
 

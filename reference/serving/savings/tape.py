@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from reference.serving.engine.client import Engine
+    from reference.serving.engine.handle import Engine
 
 _START_TIMEOUT_S = 20.0
 _UNSEEN = ("stream", "stream_options", "priority")  # what changes how an answer travels, not what it says

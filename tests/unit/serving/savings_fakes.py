@@ -12,7 +12,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2] / "integration" / "gateway"))
 from fake_engine import MODEL, FakeEngine, running_engine
 
-from reference.serving.engine.client import Engine
+from reference.serving.engine.handle import Engine
 from reference.serving.gateway.seams import Choice, Similar
 from reference.serving.savings import Parts, parts_for
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from reference.serving.engine.client import Engine
+from reference.serving.engine.handle import Engine
 from reference.serving.rollout.types import RolloutError
 
 MAX_LORAS, MAX_RANK, KV_GIB = 3, 8, 0.5

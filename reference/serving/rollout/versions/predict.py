@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference.serving.engine.client import Engine
+from reference.serving.engine.handle import Engine
 from reference.serving.rollout.versions.task import Case, label, prompt
 
 MAX_TOKENS = 24  # an intent takes 2 or 3; a longer answer is cut, not waited for
