@@ -6,8 +6,8 @@ import json
 import pytest
 from rollout_fakes import MODEL, POLICY, Crash, World
 
-from reference.serving.rollout.control.controller import share_history
 from reference.serving.rollout.control.decide import Situation, decide
+from reference.serving.rollout.control.observation import share_history
 from reference.serving.rollout.control.store import entry, verify
 from reference.serving.rollout.routing.router import version_of
 from reference.serving.rollout.types import (
@@ -312,18 +312,18 @@ def test_a_person_can_roll_back_while_another_process_holds_the_lease():
 def test_a_lease_taken_over_between_look_and_write_writes_nothing():
     world, loop = started()
     world.pass_time(20.0)
-    look = loop._look
+    look = loop.observation.look
 
     def interrupted(state, policy):
         seen = look(state, policy)
         world.controller("console").pause("wait")
         return seen
 
-    loop._look = interrupted
+    loop.observation.look = interrupted
     world.states["error rate"] = CheckState.HARM
     assert loop.tick() is Decision.HOLD
     assert world.state().phase is Phase.PAUSED
-    loop._look = look
+    loop.observation.look = look
     assert loop.tick() is Decision.ROLL_BACK
 
 

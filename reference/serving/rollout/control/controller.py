@@ -12,38 +12,26 @@ import dataclasses
 import os
 import socket
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from reference.serving.rollout.control.decide import PASSING, Situation, decide
+from reference.serving.rollout.control.decide import PASSING, decide
+from reference.serving.rollout.control.observation import Observation
 from reference.serving.rollout.control.store import LeaseLostError
 from reference.serving.rollout.control.surroundings import PRODUCTION, Surroundings
+from reference.serving.rollout.control.transitions import Transitions
 from reference.serving.rollout.interfaces import Engine, OutcomeSource, Registry, StateStore
 from reference.serving.rollout.registry.base import RegistryDownError
 from reference.serving.rollout.statistics.monitor import SequentialMonitor
-from reference.serving.rollout.statistics.windows import check_outcome
 from reference.serving.rollout.types import (
-    BASELINE,
-    CANDIDATE,
     CheckResult,
     Decision,
     ModelVersion,
-    Outcome,
     Phase,
     Policy,
     RolloutError,
     RolloutState,
 )
-
-
-def share_history(audit: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
-    """(from when, share) of every share that a rollout served, from its audit log."""
-    history: list[tuple[float, float]] = []
-    for one in audit:
-        state = one["state"]
-        if not history or state["share"] != history[-1][1]:
-            history.append((state["step_started_at"], state["share"]))
-    return history
 
 
 class Controller:
@@ -68,18 +56,30 @@ class Controller:
         make_monitor: Callable[[Policy, RolloutState], SequentialMonitor] | None = None,
         check_artefact: Callable[[ModelVersion], None] | None = None,
     ) -> None:
-        self.rollout_id, self.store, self.source = rollout_id, store, source
-        self.registry, self.around, self.clock = registry, Surroundings(registry, engine), clock or store.now
+        self.rollout_id, self.store, self.registry = rollout_id, store, registry
+        self.around, self.clock = Surroundings(registry, engine), clock or store.now
         self.owner = owner or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self._make_monitor = make_monitor or (lambda policy, state: SequentialMonitor(policy, state))
         self._check_artefact = check_artefact
-        self._monitor: SequentialMonitor | None = None
-        self._cursor, self._known_step, self._at_step = "", -1, 0
+        self.observation = Observation(
+            rollout_id, store, source, self.around, self.clock, make_monitor or SequentialMonitor
+        )
+        self._change = Transitions(store, self.around, self.clock, self.owner, self._report)
         self._last_note = ("", "")
         self._holds = False
-        self.rejected = 0  # outcomes with impossible fields
-        self.checks: tuple[CheckResult, ...] = ()
         self.reason = ""
+
+    def _report(self, reason: str) -> None:
+        self.reason = reason
+
+    @property
+    def checks(self) -> tuple[CheckResult, ...]:
+        """Results of the last look."""
+        return self.observation.checks
+
+    @property
+    def rejected(self) -> int:
+        """Outcomes with impossible fields, which were left out."""
+        return self.observation.rejected
 
     # -- commands
 
@@ -121,15 +121,15 @@ class Controller:
             raise
         except RolloutError as error:
             refused = dataclasses.replace(state, phase=Phase.ABORTED, share=0.0, reason=str(error), pending="")
-            self._save(refused, policy, {"decision": "refuse", "reason": str(error)})
+            self._change.save(refused, policy, {"decision": "refuse", "reason": str(error)})
             raise
-        self._save(state, policy, {"decision": "start"})
-        return self._follow_up(state, policy)
+        self._change.save(state, policy, {"decision": "start"})
+        return self._change.follow_up(state, policy)
 
     def roll_back(self, reason: str) -> RolloutState:
         """By hand, now, whoever holds the lease: everybody back to the baseline. RolloutError if it is over."""
         return self._by_hand(
-            lambda state, policy: self._end(
+            lambda state, policy: self._change.end(
                 state, policy, Phase.ROLLED_BACK, reason, _by_hand(Decision.ROLL_BACK, reason)
             )
         )
@@ -137,7 +137,7 @@ class Controller:
     def pause(self, reason: str) -> RolloutState:
         """Nothing moves until `resume`; harm still rolls back."""
         return self._by_hand(
-            lambda state, policy: self._pause(state, policy, reason, "person", _by_hand(Decision.PAUSE, reason))
+            lambda state, policy: self._change.pause(state, policy, reason, "person", _by_hand(Decision.PAUSE, reason))
         )
 
     def resume(self, reason: str) -> RolloutState:
@@ -146,7 +146,7 @@ class Controller:
         def run(state: RolloutState, policy: Policy) -> RolloutState:
             if state.phase is not Phase.PAUSED:
                 raise RolloutError(f"{self.rollout_id}: is {state.phase}, not paused")
-            return self._resumed(state, policy, reason, "hand")
+            return self._change.resume(state, policy, reason, "hand")
 
         return self._by_hand(run)
 
@@ -155,15 +155,15 @@ class Controller:
 
         def run(state: RolloutState, policy: Policy) -> RolloutState:
             if state.step + 1 == len(policy.steps):
-                return self._end(state, policy, Phase.FINISHED, reason, _by_hand(Decision.FINISH, reason))
-            return self._promote(state, policy, reason, _by_hand(Decision.PROMOTE, reason))
+                return self._change.end(state, policy, Phase.FINISHED, reason, _by_hand(Decision.FINISH, reason))
+            return self._change.promote(state, policy, reason, _by_hand(Decision.PROMOTE, reason))
 
         return self._by_hand(run)
 
     def abort(self, reason: str) -> RolloutState:
         """End without a verdict on the candidate; users go back to the baseline."""
         return self._by_hand(
-            lambda state, policy: self._end(
+            lambda state, policy: self._change.end(
                 state, policy, Phase.ABORTED, reason, {"decision": "abort", "reason": reason, "by": "hand"}
             )
         )
@@ -180,22 +180,24 @@ class Controller:
         _, policy = self._loaded()
         self._holds = self.store.acquire(self.rollout_id, self.owner, policy.lease_s)
         if not self._holds:
-            self._monitor, self.reason = None, "another controller holds the lease"
+            self.observation.forget()
+            self.reason = "another controller holds the lease"
             return Decision.HOLD
         try:
             return self._tick(*self._loaded())  # again: the last holder may have written since
         except LeaseLostError as error:
             # Somebody took the lease over, by hand or after a long halt of this process: nothing was written.
-            self._monitor, self._holds, self.reason = None, False, str(error)
+            self.observation.forget()
+            self._holds, self.reason = False, str(error)
             return Decision.HOLD
 
     def _tick(self, state: RolloutState, policy: Policy) -> Decision:
         if state.pending:
-            state = self._follow_up(state, policy)
+            state = self._change.follow_up(state, policy)
         if state.over:
             self.reason = self.reason if state.pending else state.reason
             return Decision.HOLD
-        seen = self._look(state, policy)
+        seen = self.observation.look(state, policy)
         decision, reason, cause = decide(state, policy, seen)
         self.reason = reason
         evidence = {
@@ -207,126 +209,21 @@ class Controller:
         }
         passed = state.phase is Phase.PAUSED and state.paused_by in PASSING
         if decision is Decision.ROLL_BACK:
-            self._end(state, policy, Phase.ROLLED_BACK, reason, evidence)
+            self._change.end(state, policy, Phase.ROLLED_BACK, reason, evidence)
         elif decision is Decision.PAUSE:
-            self._pause(state, policy, reason, cause, evidence)
+            self._change.pause(state, policy, reason, cause, evidence)
         elif passed:
             # Only resumed: the pause was no bake time, so this look may not promote. The next one starts from here.
             decision = Decision.HOLD
-            self._resumed(state, policy, f"{state.paused_by} is back", "controller")
+            self._change.resume(state, policy, f"{state.paused_by} is back", "controller")
         elif decision is Decision.FINISH:
-            self._end(state, policy, Phase.FINISHED, reason, evidence)
+            self._change.end(state, policy, Phase.FINISHED, reason, evidence)
         elif decision is Decision.PROMOTE:
-            self._promote(state, policy, reason, evidence)
+            self._change.promote(state, policy, reason, evidence)
         elif (decision.value, reason) != self._last_note:
-            self._save(self._next(state, reason=reason), policy, evidence)
+            self._change.save(self._change.following(state, reason=reason), policy, evidence)
         self._last_note = (decision.value, reason)
         return decision
-
-    # -- parts of a look
-
-    def _look(self, state: RolloutState, policy: Policy) -> Situation:
-        now = self.clock()
-        monitor = self._monitored(state, policy)
-        source_problem = ""
-        try:
-            read, self._cursor = self.source.read(self.rollout_id, self._cursor)
-        except Exception as error:
-            read, source_problem = (), f"the outcomes cannot be read: {error}"
-        outcomes = [fit for one in read if (fit := self._fit(one, now))]
-        monitor.add(outcomes)
-        self._at_step += sum(one.arm == CANDIDATE and one.at >= state.step_started_at for one in outcomes)
-        self.checks = monitor.look(now)
-        arms = (CANDIDATE,) if state.share >= 1.0 else (CANDIDATE, BASELINE)
-        since = {arm: max(monitor.last_at.get(arm, 0.0), state.step_started_at) for arm in arms}
-        silent = " and ".join(arm for arm, at in since.items() if now - at > policy.silence_s)
-        around = self.around.problems(state)
-        return Situation(
-            now, self.checks, self._at_step, silent, around.registry, around.alias, around.candidate, source_problem,
-            around.engine,
-        )  # fmt: skip
-
-    def _fit(self, outcome: Outcome, now: float) -> Outcome | None:
-        """The outcome as the monitor may have it: impossible ones are counted and left out; one from the future is
-        dated now, else a single wrong clock would hide silence for as long as it is ahead.
-        """
-        try:
-            check_outcome(outcome)
-        except RolloutError:
-            self.rejected += 1
-            return None
-        return outcome if outcome.at <= now else dataclasses.replace(outcome, at=now)
-
-    def _monitored(self, state: RolloutState, policy: Policy) -> SequentialMonitor:
-        """The monitor with the whole rollout in it; a new process builds it from the audit log and the outcomes."""
-        if self._monitor is None:
-            self._monitor, self._cursor, self._known_step = self._make_monitor(policy, state), "", -1
-            self._monitor.shares_from(share_history(self.store.audit(self.rollout_id)))
-            self._known_step, self._at_step, self.rejected = state.step, 0, 0
-        elif state.step != self._known_step:
-            self._monitor.share_changed(state.step_started_at, state.share)
-            self._known_step, self._at_step = state.step, 0
-        return self._monitor
-
-    # -- changes of state
-
-    def _promote(self, state: RolloutState, policy: Policy, reason: str, evidence: dict[str, Any]) -> RolloutState:
-        step = state.step + 1
-        return self._save(
-            self._next(
-                state, phase=Phase.RUNNING, step=step, share=policy.steps[step], step_started_at=self.clock(),
-                reason=reason, paused_by="", paused_at=0.0,
-            ), policy, evidence,
-        )  # fmt: skip
-
-    def _pause(
-        self, state: RolloutState, policy: Policy, reason: str, cause: str, evidence: dict[str, Any]
-    ) -> RolloutState:
-        if state.phase is Phase.PAUSED and state.paused_by == cause:
-            return state
-        at = state.paused_at if state.phase is Phase.PAUSED else self.clock()
-        return self._save(
-            self._next(state, phase=Phase.PAUSED, paused_by=cause, paused_at=at, reason=reason), policy, evidence
-        )
-
-    def _resumed(self, state: RolloutState, policy: Policy, reason: str, by: str) -> RolloutState:
-        idle = max(0.0, self.clock() - state.paused_at)
-        resumed = self._next(
-            state, phase=Phase.RUNNING, paused_by="", paused_at=0.0, reason=reason,
-            step_started_at=state.step_started_at + idle,
-        )  # fmt: skip
-        return self._save(resumed, policy, {"decision": "resume", "reason": reason, "paused_s": idle, "by": by})
-
-    def _end(
-        self, state: RolloutState, policy: Policy, phase: Phase, reason: str, evidence: dict[str, Any]
-    ) -> RolloutState:
-        won = phase is Phase.FINISHED
-        ended = self._next(
-            state, phase=phase, share=1.0 if won else 0.0, step_started_at=self.clock(), reason=reason, paused_by="",
-            paused_at=0.0, pending="aliases" if won else "back",
-        )  # fmt: skip
-        return self._follow_up(self._save(ended, policy, evidence), policy)
-
-    def _follow_up(self, state: RolloutState, policy: Policy) -> RolloutState:
-        """Do what the state leaves to do; a dependency that is down leaves it pending for the next look."""
-        while state.pending:
-            try:
-                left = self.around.follow_up(state, policy, self.clock())
-            except Exception as error:
-                self.reason = f"{state.pending} still to do: {error}"
-                return state
-            if left == state.pending:
-                self.reason = f"{left} still to do: after {policy.drain_s:g} s"
-                return state
-            state = self._save(self._next(state, pending=left), policy, {"decision": "done", "what": state.pending})
-        return state
-
-    def _next(self, state: RolloutState, **changes: Any) -> RolloutState:
-        return dataclasses.replace(state, generation=state.generation + 1, **changes)
-
-    def _save(self, state: RolloutState, policy: Policy, evidence: dict[str, Any]) -> RolloutState:
-        self.store.save(state, policy, self.owner, evidence)
-        return state
 
     # -- helpers of the commands
 
