@@ -23,7 +23,8 @@ import numpy as np
 from benchmarks.common import RESULTS, write
 from benchmarks.held_out_traces import draw, hash_of, load_of
 from reference.sizing.engine_model.errors import ErrorTable, compare
-from reference.sizing.engine_model.fit import Fitted, fit_engine
+from reference.sizing.engine_model.fit import fit_engine
+from reference.sizing.engine_model.fitted import Fitted
 from reference.sizing.engine_model.formulas import side_by_side
 from reference.sizing.engine_model.predict import COVERED, SEEDS, Estimate, PredictedPoint, outside_of, predict
 from reference.sizing.engine_model.record import FOLDER, CalibrationRecord, LoadPoint

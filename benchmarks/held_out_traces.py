@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.sizing.engine_model.fit import Fitted
+from reference.sizing.engine_model.fitted import Fitted
 from reference.sizing.engine_model.predict import predict
 from reference.sizing.engine_model.replay import Load, output_lengths
 from reference.sizing.knee import knee_index

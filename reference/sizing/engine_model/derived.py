@@ -16,7 +16,7 @@ from reference.sizing.roofline import Deployment
 from reference.sizing.throughput import MAX_NUM_SEQS
 from reference.sizing.units import Q, magnitude
 
-from .fit import Fitted
+from .fitted import Fitted
 from .model import EngineLimits, EngineModel, StepTime
 from .record import CalibrationRecord, records
 from .replay import Load, replay

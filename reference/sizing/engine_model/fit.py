@@ -10,23 +10,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import direct
-from .direct import KV, PAIR, Unknowns
+from .direct import Unknowns
+from .fitted import Fitted, Residual
 from .model import CalibratedRange, EngineLimits, EngineModel
 from .record import CalibrationRecord, LoadPoint
 from .replay import Load, replay
 from .roofs import within_roofs
+from .scales import Scales, scales_of
 
 # Relative error (sd of the logarithm) at which a metric of a point counts as one unit: assumed. A 99th percentile of
 # some hundred requests is a few of them, and a first token waits for chance, so they count less than the means.
 TOLERANCE = {"output_tok_s": 0.03, "tpot_p50_ms": 0.03, "ttft_p50_ms": 0.08, "ttft_p99_ms": 0.2}
 PREFILL_TOLERANCE = 0.08
-# Prior of the logarithm of each scale, as sd, assumed: what steps measured may be off by this much under load.
-PRIOR_STEPS = {"base": 0.3, "decode": 0.5, "prefill": 0.5, "sequence": 1.5, "kv": 0.3, "pair": 0.5, "overhead": 1.0}
-PRIOR_LOAD = {"base": 0.5, "decode": 1.5, "prefill": 1.0, "sequence": 1.5, "kv": 0.15, "pair": 0.7, "overhead": 1.0}
 DRAWS = 16
 LOOKS, MOST_LOOKS = 6, 25  # evaluations of the Jacobian: to choose between starts, and in all
 F_SCALE = 2.0  # residuals beyond so many tolerances count by their size, not its square
@@ -34,73 +33,6 @@ F_SCALE = 2.0  # residuals beyond so many tolerances count by their size, not it
 
 class TooLittle(ValueError):
     """The record holds too little to fit a model; the message says what is missing."""
-
-
-@dataclass(frozen=True)
-class Residual:
-    """One measurement that was used. `error` is (fitted - measured) / measured."""
-
-    what: str
-    metric: str
-    fitted: float
-    measured: float
-
-    @property
-    def error(self) -> float:
-        return self.fitted / self.measured - 1
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A fitted model, and what a prediction needs to say how sure it is.
-
-    draws: models from the covariance of the fit. spread: metric -> sd of ln(measured / fitted) over the points used,
-    widened for the number of unknowns; what the model cannot express is in there. used: the points that were used.
-    """
-
-    model: EngineModel
-    record: CalibrationRecord
-    used: tuple[LoadPoint, ...]
-    residuals: tuple[Residual, ...]
-    draws: tuple[EngineModel, ...] = ()
-    spread: dict[str, float] = field(default_factory=dict)
-
-    def worst(self) -> Residual:
-        return max(self.residuals, key=lambda residual: abs(residual.error))
-
-
-@dataclass(frozen=True)
-class _Scales:
-    """Which unknowns move together: scale number of each unknown, -1 for none, and the prior sd of each scale."""
-
-    of: tuple[int, ...]
-    prior: tuple[float, ...]
-
-    def apply(self, guess: Unknowns, logs: Sequence[float]) -> Unknowns:
-        factors = [1.0 if scale < 0 else math.exp(min(max(logs[scale], -5.0), 5.0)) for scale in self.of]
-        return Unknowns(guess.knots, tuple(v * f for v, f in zip(guess.values, factors, strict=True)))
-
-
-def _scales(record: CalibrationRecord, guess: Unknowns) -> _Scales:
-    """Where steps were measured their shape is kept and scaled; without them every rise of the curve is free."""
-    prior = PRIOR_STEPS if record.steps else PRIOR_LOAD
-    top = max((step.batch for step in record.steps), default=0)
-    names = ["base"]
-    for knot in guess.knots[1:]:
-        names.append(("decode" if knot <= top else "prefill") if record.steps else f"rise to {knot:g}")
-    names += ["sequence", "kv", "pair", "overhead"]
-    for place, name in ((KV, "kv"), (PAIR, "pair")):
-        if guess.values[place] == 0:
-            names[place] = f"no {name}"
-    order = list(dict.fromkeys(name for name in names if not name.startswith("no ")))
-    seats = record.limits.max_num_seqs
-
-    def sd(name: str) -> float:
-        if name.startswith("rise"):
-            return prior["decode" if float(name.split()[-1]) <= seats else "prefill"]
-        return prior[name]
-
-    return _Scales(tuple(order.index(n) if n in order else -1 for n in names), tuple(sd(name) for name in order))
 
 
 def _noise(record: CalibrationRecord) -> float:
@@ -215,12 +147,12 @@ class _Search:
 
     template: _Template
     guess: Unknowns
-    scales: _Scales
+    scales: Scales
     found: Any
 
     @classmethod
     def of(cls, template: _Template, guess: Unknowns) -> _Search:
-        return cls(template, guess, _scales(template.record, guess), None)
+        return cls(template, guess, scales_of(template.record, guess), None)
 
     def go(self, looks: int) -> _Search:
         """Go on searching from where it stands."""

@@ -16,7 +16,7 @@ from reference.sizing.queueing import Unstable, mgc
 from reference.sizing.roofline import Deployment, bandwidth_roof, prefill_flops
 from reference.sizing.units import Q, magnitude
 
-from .fit import Fitted
+from .fitted import Fitted
 from .model import EngineModel
 from .predict import PredictedPoint, full, predict, saturation
 from .record import LoadPoint

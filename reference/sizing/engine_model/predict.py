@@ -14,7 +14,7 @@ from typing import Any
 from reference.sizing.evidence import Simulated
 from reference.sizing.knee import knee_index
 
-from .fit import Fitted
+from .fitted import Fitted
 from .model import EngineModel
 from .record import LoadPoint
 from .replay import METRICS, Load, replay

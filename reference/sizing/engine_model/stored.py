@@ -14,7 +14,8 @@ from typing import Any
 
 from reference.sizing.files import write_whole
 
-from .fit import Fitted, Residual, fit_engine
+from .fit import fit_engine
+from .fitted import Fitted, Residual
 from .model import CalibratedRange, EngineLimits, EngineModel, StepTime
 from .record import FOLDER, CalibrationRecord, records
 

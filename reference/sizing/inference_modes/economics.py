@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from reference.sizing.open_arrivals import Arrivals
 from reference.sizing.pipeline import Floats, ServiceTime
-from reference.sizing.pipeline_simulation import Arrivals
 
 from .fleet_simulation import FleetPlan, FleetRun, Scaling, Spot, draw, simulate_fleet
 

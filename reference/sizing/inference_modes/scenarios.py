@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from .decision import Requirements
+from .requirements import Requirements
 
 _DAY = 86_400.0
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from engine_records import closed, engine, load_point, record
 
+from reference.sizing.engine_model import direct
 from reference.sizing.engine_model import fit as fit_module
 from reference.sizing.engine_model.fit import TooLittle, fit_engine
 from reference.sizing.engine_model.replay import Load, replay
@@ -65,11 +66,11 @@ def test_attention_over_the_cache_comes_from_the_shape_where_one_context_was_mea
     model = engine()
     loads = [closed(c) for c in (1, 4)]
     known = record(model, steps=False, loads=loads, model="llama-3.1-8b", hardware="h100", read_gb_s=1000.0)
-    guess = fit_module.direct.unmeasured(known)
-    assert guess[fit_module.KV] == pytest.approx(131072 / 1e12)  # 2 x 32 layers x 8 heads x 128 x 2 bytes, at 1 TB/s
-    assert guess[fit_module.PAIR] == pytest.approx(4 * 32 * 32 * 128 / (989e12 * 0.5))
-    assert fit_module.direct.unmeasured(record(model)) == {}
-    unknown = fit_module.direct.unmeasured(record(model, steps=False, loads=loads))
+    guess = direct.unmeasured(known)
+    assert guess[direct.KV] == pytest.approx(131072 / 1e12)  # 2 x 32 layers x 8 heads x 128 x 2 bytes, at 1 TB/s
+    assert guess[direct.PAIR] == pytest.approx(4 * 32 * 32 * 128 / (989e12 * 0.5))
+    assert direct.unmeasured(record(model)) == {}
+    unknown = direct.unmeasured(record(model, steps=False, loads=loads))
     assert set(unknown.values()) == {0.0}
 
 
