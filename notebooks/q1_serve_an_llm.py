@@ -10,8 +10,11 @@
 # agree with each other (users, tokens, memory, replicas, money), whether you know what limits throughput, and what you
 # do when the budget and the arithmetic disagree, as they do here.
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken from a real
-# engine in this very run. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 fit_concurrencies = [1, 4, 16]  # load points that the prediction may see

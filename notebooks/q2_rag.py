@@ -10,9 +10,11 @@
 # you count what *one* query costs in searches and model calls once it is expanded, do you know which stage limits the
 # rate, and can you say how good retrieval is *as a number with an interval*, stage by stage?
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very
-# run. **SIMULATED**: a queueing simulation of measured or derived times, checked where an exact answer exists.
-# **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 corpus = "ci"  # ci: a sample of a few hundred documents; full: more than 10,000

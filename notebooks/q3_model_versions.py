@@ -10,8 +10,11 @@
 # what 5 % of *your* traffic can find in a day, do you know why looking at a p-value every five minutes breaks it, and
 # who can roll back when the controller is dead?
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very
-# run. **SIMULATED**: replayed with stated probabilities. **CITED**: somebody else's. Nothing is typed in by hand.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 judged = ["v1.1", "v1.2-worse", "v1.2-unsafe"]  # versions that go through the gates

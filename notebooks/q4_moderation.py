@@ -10,9 +10,13 @@
 # the error rates, the review share and the number of reviewers contradict each other, do you know how many labelled posts
 # it takes to *claim* 0.1 %, and does your design survive a killed worker without losing or approving a post unseen?
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very
-# run. **SIMULATED**: a queueing simulation of derived times, checked where an exact answer exists. **CITED**: somebody
-# else's. Nothing is typed in by hand. No real slur appears anywhere: the hateful words of this corpus are invented.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# No real slur appears anywhere: the hateful words of this corpus are invented.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 suite_posts = 40  # posts per disguise in the evasion suite

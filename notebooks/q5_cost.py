@@ -10,9 +10,13 @@
 # What tells candidates apart: does your bill add up from requests and tokens? Do you know that savings multiply and do not
 # add? And for each saving, what did it cost in right answers?
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions and dated list prices. **MEASURED**:
-# taken in this very run, or a recorded one that is named. **CITED**: somebody else's. Nothing is typed in by hand. The
-# models that run here are small; what carries over is the method, never their quality.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# The models that run here are small; what carries over is the method, never their quality.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 draws = 2000  # Monte Carlo draws of the plan

@@ -10,8 +10,11 @@
 # switch such tools *off* (noise, not blindness), can you say what each agent finds and misses *with a number*, and do you
 # see that a pull request is hostile input which your system reads with a write token in its pocket?
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very
-# run. **SIMULATED**: replayed with stated probabilities. **CITED**: somebody else's. Nothing is typed in by hand.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 profile = "ci"  # which evaluation cases: ci, laptop or full

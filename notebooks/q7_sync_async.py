@@ -11,8 +11,11 @@
 # at *which load* does sync miss its deadline, and what happens then? What does a job need before it is safe to say "accepted"?
 # Is async cheaper at all, and why? And what becomes of a stream whose client enters a tunnel?
 #
-# Every figure below carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or in a
-# recorded one that says where. **SIMULATED**: replayed with measured service times. Nothing is typed in by hand.
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 shares = [0.3, 0.6, 0.9, 1.6]  # arrival rates of the comparison, as shares of what the engine can do
