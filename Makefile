@@ -1,5 +1,5 @@
 # Two commands are enough: `make lab` to study, `make test` to check. `make help` lists the rest.
-PYTHON ?= $(shell for p in python3.12 python3.11 python3; do \
+PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
   $$p -c 'import sys; sys.exit(not (3,11) <= sys.version_info[:2] <= (3,12))' 2>/dev/null && { echo $$p; break; }; done)
 # cpu or gpu forces vLLM's build; auto looks for an NVIDIA GPU.
 VARIANT ?= auto
@@ -8,6 +8,9 @@ PROFILE ?= ci
 WORKERS ?= logical
 BIN := .venv/bin
 STAMP := .venv/.ok-$(VARIANT)
+SETUP := scripts/setup_env.py $(wildcard scripts/setup_steps/*.py)
+# A moved or copied folder: the commands in .venv name the old place, so no stamp of it is true.
+$(shell grep -qsF "$$(pwd -P)/.venv/bin/python" .venv/bin/workbook || rm -f .venv/.ok-* 2>/dev/null)
 
 .PHONY: help setup lab notebooks test test-fast test-engine bench lint format types check constraints clean
 .DEFAULT_GOAL := help
@@ -16,12 +19,16 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 # A missing interpreter must be said here: with PYTHON empty, the shell would try to run the script itself.
-$(STAMP): pyproject.toml constraints.txt scripts/setup_env.py
-	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found. Install one, or: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
-	@$(PYTHON) scripts/setup_env.py --variant $(VARIANT) --extras test,dev --stamp $@
+$(STAMP): pyproject.toml constraints.txt $(SETUP)
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or 3.12 found ($$(python3 --version 2>&1 | tail -n 1)). Install one \
+	(Debian, Ubuntu: apt-get install python3 python3-venv), or: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@command -v "$(PYTHON)" >/dev/null || { echo "PYTHON=$(PYTHON) cannot be run: no such command. \
+	Name a Python 3.11 or 3.12: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@"$(PYTHON)" scripts/setup_env.py --variant $(VARIANT) --extras test,dev --stamp $@
 
+# Two stamps: the set-up drops those that were there.
 .venv/.ok-$(VARIANT)-bench: $(STAMP)
-	@$(PYTHON) scripts/setup_env.py --variant $(VARIANT) --extras test,dev,bench --stamp $@
+	@"$(PYTHON)" scripts/setup_env.py --variant $(VARIANT) --extras test,dev,bench --stamp $(STAMP) --stamp $@
 
 setup: $(STAMP) ## set up .venv, nothing else
 
@@ -64,4 +71,4 @@ constraints: ## resolve every extra anew into constraints.txt
 
 clean: ## remove .venv and everything generated; the user's cache stays
 	@test ! -x $(BIN)/workbook || $(BIN)/workbook stop || true
-	rm -rf .venv runs build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv runs build setup.log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

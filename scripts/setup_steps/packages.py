@@ -1,0 +1,87 @@
+"""uv, the packages, and what the workbook does to them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+from setup_steps import places
+from setup_steps.commands import call
+from setup_steps.failures import StepFailed
+from setup_steps.venv import clean_environment
+
+
+def pip_setting(name: str) -> str:
+    """What this machine's pip is configured with (a company's mirror, a folder of wheels); uv reads none of it."""
+    if value := os.environ.get("PIP_" + name.replace("-", "_").upper()):
+        return value
+    command = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    return done.stdout.strip().strip("'\"") if done.returncode == 0 else ""
+
+
+def uv_environment() -> dict[str, str]:
+    env = clean_environment()
+    names = {"find-links": "UV_FIND_LINKS", "index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
+    for theirs, ours in names.items():
+        if ours not in env and (value := pip_setting(theirs)):
+            env[ours] = value
+    # The cache that step 1 could write to, also where HOME is missing.
+    return env | {"VIRTUAL_ENV": str(places.VENV), "UV_CACHE_DIR": str(places.uv_cache())}
+
+
+def install_uv(settings: dict) -> str:
+    pin = f"uv=={settings['uv']}"
+    if not _uv_is(settings["uv"]):
+        # Forced: an install that was killed leaves pip's record of a package whose files are not there.
+        command = [str(places.PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        mend = "the package index must be reachable: check the network or pip's index-url"
+        call([*command, "--force-reinstall", pin], mend, clean_environment())
+    return pin
+
+
+def _uv_is(version: str) -> bool:
+    try:
+        done = subprocess.run([str(places.UV), "--version"], capture_output=True, text=True)
+    except OSError:
+        return False
+    return done.returncode == 0 and version in done.stdout.split()
+
+
+def install_packages(variant: str, extras: list[str], settings: dict) -> str:
+    """Into .venv, as constraints.txt says. After an interrupted install all are linked anew from uv's cache."""
+    env = uv_environment()
+    wanted = ",".join([variant, *extras])
+    resumed = places.INSTALLING.exists()
+    args = [str(places.UV), "pip", "install", "--python", str(places.PYTHON)] + ["--reinstall"] * resumed
+    backend = ["--torch-backend", "cpu"] if variant == "cpu" and not env.get("UV_FIND_LINKS") else []
+    mend = "run the same command again: finished downloads are kept; `.venv/bin/workbook doctor` looks for the rest"
+    places.INSTALLING.touch()
+    places.RECORD.unlink(missing_ok=True)
+    try:
+        call([*args, *backend, "-c", "constraints.txt", "-e", f".[{wanted}]"], mend, env, show=True)
+        if "test" in extras:
+            call([*args, "--no-deps", *settings["install-without-dependencies"]], mend, env)
+    except StepFailed as failure:
+        if str(failure).startswith("the disk is full"):
+            raise StepFailed(f"{_free()}: {failure}", failure.mend) from None
+        raise
+    places.INSTALLING.unlink()
+    return f"extras {wanted}" + (", all anew: the last set-up was interrupted" if resumed else "")
+
+
+def _free() -> str:
+    found = {folder: shutil.disk_usage(folder).free / 1e9 for folder in (places.ROOT, places.uv_cache())}
+    return ", ".join(f"{free:.1f} GB free for {folder}" for folder, free in found.items())
+
+
+def mend_vllm() -> str:
+    command = [str(places.PYTHON), "-m", "reference.serving.vllm_metadata"]
+    return call(command, "report this with the output above", clean_environment()).strip()
+
+
+def unpack_model() -> str:
+    mend = "`.venv/bin/workbook doctor`; WORKBOOK_CACHE moves the cache"
+    return call([str(places.PYTHON), "-m", "reference.serving.models"], mend, clean_environment()).strip()
