@@ -18,8 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from reference.moderation.policy.book import DSA_CATEGORIES
-from reference.moderation.policy.model import MEDIA_CATEGORIES, Policy
+from reference.moderation.policy.model import DSA_CATEGORIES, MEDIA_CATEGORIES, Policy
 from reference.moderation.types import Action, Decision, ModerationError, Post, Tier
 
 # The European Economic Area; the database knows no other territories.
