@@ -7,36 +7,18 @@ breaks the chain. A cut tail leaves a shorter chain that is whole in itself: onl
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reference.moderation.types import Action, Decision, Finding, ModerationError, Tier
+from reference.moderation.types import Decision, ModerationError, Tier
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS decisions (
-    seq INTEGER PRIMARY KEY,
-    post_id TEXT NOT NULL, tier INTEGER NOT NULL, round INTEGER NOT NULL,
-    action TEXT NOT NULL, category TEXT NOT NULL, severity INTEGER NOT NULL,
-    language TEXT NOT NULL, country TEXT NOT NULL, decided_at TEXT NOT NULL,
-    findings TEXT NOT NULL, missing TEXT NOT NULL, versions INTEGER NOT NULL,
-    UNIQUE (post_id, tier, round));
-CREATE TABLE IF NOT EXISTS versions (id INTEGER PRIMARY KEY, value TEXT NOT NULL UNIQUE);
-CREATE TABLE IF NOT EXISTS batches (
-    id INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-    statements TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS statements (puid TEXT PRIMARY KEY, post_id TEXT NOT NULL, value TEXT NOT NULL);
-"""
-_TABLES = ("decisions", "versions", "batches", "statements")
-_COLUMNS = (
-    "post_id, tier, round, action, category, severity, language, country, decided_at, findings, missing, versions"
-)
+from .rows import COLUMNS, SCHEMA, TABLES, decision_of, digest, row_of
+
 _GENESIS = "0" * 64
 
 
@@ -69,9 +51,9 @@ class SqliteDecisionLog:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._db.execute("PRAGMA cache_size = -32768")
             self._db.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";\n"):
+            for statement in SCHEMA.split(";\n"):
                 self._db.execute(statement)
-            for table in _TABLES:
+            for table in TABLES:
                 for verb in ("UPDATE", "DELETE"):
                     self._db.execute(
                         f"CREATE TRIGGER IF NOT EXISTS no_{verb}_{table} BEFORE {verb} ON {table} "
@@ -126,10 +108,10 @@ class SqliteDecisionLog:
         last = db.execute("SELECT id, last_seq, hash FROM batches ORDER BY id DESC LIMIT 1").fetchone()
         number, end, previous = last or (0, 0, _GENESIS)
         before = db.total_changes
-        db.executemany(f"INSERT OR IGNORE INTO decisions ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
+        db.executemany(f"INSERT OR IGNORE INTO decisions ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", rows)
         new = db.total_changes - before
         if new < len(rows):  # some were known: hash what the table really took
-            rows = db.execute(f"SELECT {_COLUMNS} FROM decisions WHERE seq > ? ORDER BY seq", (end,)).fetchall()
+            rows = db.execute(f"SELECT {COLUMNS} FROM decisions WHERE seq > ? ORDER BY seq", (end,)).fetchall()
         if new == 0:
             return 0
         fresh = {row[0] for row in rows} if texts else set()
@@ -142,12 +124,12 @@ class SqliteDecisionLog:
                 continue
             if db.execute("INSERT OR IGNORE INTO statements VALUES (?,?,?)", (puid, post_id, text)).rowcount:
                 kept.append((puid, text))
-        digest = _digest(previous, rows, self._spelled(rows), kept)
+        hashed = digest(previous, rows, self._spelled(rows), kept)
         first = end + 1
         seq = db.execute("SELECT max(seq) FROM decisions").fetchone()[0]
         db.execute(
             "INSERT INTO batches VALUES (?,?,?,?,?,?)",
-            (number + 1, first, seq, json.dumps([puid for puid, _ in kept]), previous, digest),
+            (number + 1, first, seq, json.dumps([puid for puid, _ in kept]), previous, hashed),
         )
         return new
 
@@ -166,25 +148,11 @@ class SqliteDecisionLog:
             self._db.execute("INSERT OR IGNORE INTO versions (value) VALUES (?)", (versions,))
             key = self._db.execute("SELECT id FROM versions WHERE value = ?", (versions,)).fetchone()[0]
             self._versions[versions] = key
-        findings = json.dumps([_finding_to(f) for f in decision.findings]) if decision.findings else "[]"
-        return (
-            decision.post_id,
-            int(decision.tier),
-            round,
-            decision.action.value,
-            decision.category,
-            decision.severity,
-            decision.language,
-            decision.country,
-            decision.decided_at.isoformat(),
-            findings,
-            json.dumps(decision.missing) if decision.missing else "[]",
-            key,
-        )
+        return row_of(decision, round, key)
 
     def why(self, post_id: str) -> list[Decision]:
         """Every decision about a post, oldest first; empty if there is none."""
-        rows = self._query(f"SELECT {_COLUMNS} FROM decisions WHERE post_id = ? ORDER BY seq", (post_id,))
+        rows = self._query(f"SELECT {COLUMNS} FROM decisions WHERE post_id = ? ORDER BY seq", (post_id,))
         return [self._decision(row) for row in rows]
 
     def rounds(self, post_id: str) -> list[int]:
@@ -238,16 +206,14 @@ class SqliteDecisionLog:
         """
         previous, expected, reached = _GENESIS, 1, 0
         for number, first, last, puids, said, hashed in self._query("SELECT * FROM batches ORDER BY id"):
-            rows = self._query(
-                f"SELECT {_COLUMNS} FROM decisions WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
-            )
+            rows = self._query(f"SELECT {COLUMNS} FROM decisions WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last))
             kept = [
                 (puid, text[0][0] if text else "")
                 for puid in json.loads(puids)
                 for text in [self._query("SELECT value FROM statements WHERE puid = ?", (puid,))]
             ]
             whole = number == expected and first == reached + 1 and len(rows) == last - first + 1
-            if not whole or said != previous or _digest(previous, rows, self._spelled(rows), kept) != hashed:
+            if not whole or said != previous or digest(previous, rows, self._spelled(rows), kept) != hashed:
                 raise ModerationError(
                     f"the decision log {self.path} was changed at batch {number} (decisions {first} to {last}); "
                     "restore the file from a backup made before"
@@ -276,43 +242,5 @@ class SqliteDecisionLog:
                 ) from error
 
     def _decision(self, row: Sequence[Any]) -> Decision:
-        post_id, tier, _, action, category, severity, language, country, at, findings, missing, versions = row
-        value = self._query("SELECT value FROM versions WHERE id = ?", (versions,))
-        return Decision(
-            post_id=post_id,
-            action=Action(action),
-            category=category,
-            tier=Tier(tier),
-            findings=tuple(_finding_from(item) for item in json.loads(findings)),
-            versions=json.loads(value[0][0]),
-            language=language,
-            country=country,
-            severity=severity,
-            decided_at=datetime.fromisoformat(at).astimezone(UTC),
-            missing=tuple(json.loads(missing)),
-        )
-
-
-def _digest(
-    previous: str, rows: Sequence[Sequence[Any]], versions: list[str], statements: Sequence[tuple[str, str]]
-) -> str:
-    body = json.dumps([rows, versions, statements], separators=(",", ":"))
-    return hashlib.sha256(previous.encode() + body.encode()).hexdigest()
-
-
-def _finding_to(finding: Finding) -> list[Any]:
-    return [
-        finding.category,
-        finding.score,
-        int(finding.tier),
-        finding.detector,
-        finding.detail,
-        finding.rule,
-        finding.view,
-        finding.span,
-    ]
-
-
-def _finding_from(item: list[Any]) -> Finding:
-    category, score, tier, detector, detail, rule, view, span = item
-    return Finding(category, score, Tier(tier), detector, detail, rule, view, tuple(span) if span else None)
+        value = self._query("SELECT value FROM versions WHERE id = ?", (row[-1],))
+        return decision_of(row, json.loads(value[0][0]))
