@@ -6,17 +6,17 @@ import json
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from reference.moderation.review.records import decision_fields, decision_from
 from reference.moderation.review.types import Reviewer, ReviewUnavailable
-from reference.moderation.types import Action, Decision, Finding, Media, Tier
+from reference.moderation.types import Action, Decision, Media
 
 from .rates import overturn_rate
+from .records import answer_from, label_from, label_of, outcome_of
 from .types import Answer, Appeal, AppealError, AppealSettings, AppealUnavailable, Evidence, Label, OverturnRate, Result
 
 _MOST_REASONS = 5000
@@ -164,7 +164,7 @@ class Appeals:
         args = (reviewer.id, _inner(post_id), json.dumps(asdict(made)), self.settings.keep_s)
         said = self._call("answer", "the answer was not stored", now, *args)
         if said[0] == b"already":
-            before = _answer_from(said[1])
+            before = answer_from(said[1])
             if (before.reviewer, before.result, before.category) != (reviewer.id, result, category):
                 raise AppealError(f"the appeal of post {post_id!r} was answered before: {before.result}")
             return before
@@ -185,10 +185,10 @@ class Appeals:
                 continue
             if self._log is not None:
                 try:
-                    self._log.append([_outcome(appeal, made)], round=1)
+                    self._log.append([outcome_of(appeal, made)], round=1)
                 except Exception:  # whatever a log raises: the answer stays in the outbox
                     return sent
-            label = json.dumps(asdict(_label(appeal, made)))
+            label = json.dumps(asdict(label_of(appeal, made)))
             with _redis("the label was not stored"):
                 pipe = self._client.pipeline(transaction=True)
                 # By post: sent twice after a crash, it is still one label.
@@ -207,15 +207,13 @@ class Appeals:
         """The answer to a post's appeal; None while it is open."""
         with _redis("the answer was not read"):
             text = self._client.hget(f"{self._prefix}item:{_inner(post_id)}", "answer")
-        return _answer_from(text) if text else None
+        return answer_from(text) if text else None
 
     def label_feed(self) -> list[Label]:
         """Corrected labels of all answered appeals (the last 100,000), oldest first: for retraining and for `rates`."""
         with _redis("the labels were not read"):
             texts = self._client.hvals(self._prefix + "labels")
-        made = [json.loads(text) for text in texts]
-        labels = [Label(**{**one, "result": Result(one["result"]), "rules": tuple(one["rules"])}) for one in made]
-        return sorted(labels, key=lambda label: (label.at, label.post_id))
+        return sorted(map(label_from, texts), key=lambda label: (label.at, label.post_id))
 
     def overturn_rate(self) -> OverturnRate:
         labels = self.label_feed()
@@ -256,50 +254,8 @@ def _inner(post_id: str) -> str:
 
 
 def _outer(inner: bytes) -> str:
-    from urllib.parse import unquote
-
     return unquote(inner.decode(), errors="surrogatepass")
 
 
 def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
-
-
-def _answer_from(text: bytes) -> Answer:
-    fields = json.loads(text)
-    return Answer(**{**fields, "result": Result(fields["result"])})
-
-
-def _outcome(appeal: Appeal, made: Answer) -> Decision:
-    before = appeal.decision
-    stays = made.result is not Result.OVERTURNED
-    category = made.category or before.category if stays else ""
-    finding = Finding(category, 1.0, Tier.PERSON, "person", f"on appeal: {made.result}")
-    return Decision(
-        post_id=before.post_id,
-        action=Action.REJECT if stays else Action.APPROVE,
-        category=category,
-        tier=Tier.PERSON,
-        findings=(finding,) if stays else (),
-        versions={**before.versions, "appeal_reviewer": made.reviewer},
-        language=before.language,
-        country=before.country,
-        severity=before.severity if stays else 0,
-        decided_at=datetime.fromtimestamp(made.answered_at, UTC),
-    )
-
-
-def _label(appeal: Appeal, made: Answer) -> Label:
-    before = appeal.decision
-    now = {Result.UPHELD: before.category, Result.OVERTURNED: "", Result.PARTLY: made.category}[made.result]
-    return Label(
-        post_id=before.post_id,
-        text=appeal.post_text,
-        language=before.language,
-        category=now,
-        was=before.category,
-        result=made.result,
-        versions=dict(before.versions),
-        rules=tuple(sorted({one.rule for one in before.findings if one.rule and one.category == before.category})),
-        at=made.answered_at,
-    )
