@@ -8,14 +8,14 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
 from reference.moderation.evaluation.agreement import Agreement, agreement_of
 from reference.moderation.interfaces import DecisionLog
-from reference.moderation.types import Action, Decision, Finding, Media, Post, Tier
+from reference.moderation.types import Action, Decision, Media, Post
 
+from .outbox import Outbox
 from .records import (
     decision_fields,
     decision_from,
@@ -23,7 +23,6 @@ from .records import (
     post_from,
     verdict_from,
     verdict_text,
-    with_media_names,
 )
 from .store import Store, internal_id, redis_errors
 from .types import (
@@ -74,9 +73,9 @@ class ReviewQueue:
             raise ReviewError(f"name of the queue {name!r}: use letters, digits and hyphens")
         self.settings = settings or QueueSettings()
         self.categories = dict(categories or {})
-        self.log_error = ""  # why the decision log did not take what waits in the outbox; empty if it did
-        self._log, self._reasons, self._clock = log, reasons, clock
+        self._clock = clock
         self._store = Store(client, f"mod:review:{name}:")
+        self._outbox = Outbox(self._store, log, reasons, self.categories)
         self._client, self._prefix = client, self._store.prefix
 
     def put(self, post: Post, decision: Decision) -> None:
@@ -220,44 +219,19 @@ class ReviewQueue:
             ReviewError: the log did not take them; they wait in the outbox for the next call.
         """
         done = self._settle()
-        if self.log_error:
-            raise ReviewError(f"the decision log did not take closed posts, they wait in the outbox: {self.log_error}")
+        if self._outbox.error:
+            why = self._outbox.error
+            raise ReviewError(f"the decision log did not take closed posts, they wait in the outbox: {why}")
         return done
 
     def _settle(self) -> list[Outcome]:
         while self._store.call("settle", "verdicts were not counted", self._clock(), self.settings.keep_s) >= 500:
             pass
-        with redis_errors("the outbox was not read"):
-            waiting = sorted(self._client.smembers(self._prefix + "outbox"))
-        self.log_error, done = "", []
-        for inner in (one.decode() for one in waiting):
-            closed = self._closed(inner)
-            if closed is None:
-                continue  # another process logged it meanwhile
-            if self._log is not None:
-                try:
-                    self._record(*closed[1:])
-                except Exception as error:  # whatever a log raises: the post stays in the outbox
-                    self.log_error = f"{type(error).__name__}: {error}"
-                    break
-            keep = math.ceil(self.settings.keep_s)
-            with redis_errors("the outbox was not emptied"):
-                # Logged first, forgotten after: a crash between the two logs again, which the log ignores.
-                pipe = self._client.pipeline(transaction=True)
-                pipe.hdel(f"{self._prefix}item:{inner}", "data")
-                pipe.expire(f"{self._prefix}item:{inner}", keep)
-                pipe.srem(self._prefix + "outbox", inner)
-                pipe.execute()
-            done.append(closed[0])
-        return done
+        return self._outbox.flush(self.settings.keep_s)
 
     def verdicts(self, post_id: str) -> tuple[Verdict, ...]:
         """Counted verdicts about a post, in the order in which they counted."""
-        inner = internal_id(post_id)
-        with redis_errors("verdicts were not read"):
-            order = self._client.lrange(f"{self._prefix}order:{inner}", 0, -1)
-            texts = self._client.hmget(f"{self._prefix}verdicts:{inner}", order) if order else []
-        return tuple(verdict_from(text) for text in texts if text is not None)
+        return self._store.verdicts(post_id)
 
     def media(self, reviewer: Reviewer, post_id: str, index: int) -> Media:
         """A kept picture or video of the post that the reviewer holds.
@@ -324,40 +298,3 @@ class ReviewQueue:
             raise ReviewError(f"post {unquote(inner)!r} was decided meanwhile; take the next")
         data: dict[str, Any] = json.loads(text)
         return data
-
-    def _record(self, decision: Decision, post: Post) -> None:
-        assert self._log is not None
-        statements = self._reasons(post, decision) if self._reasons else ()
-        if statements:
-            self._log.append([decision], statements=statements)
-        else:
-            self._log.append([decision])
-
-    def _closed(self, inner: str) -> tuple[Outcome, Decision, Post] | None:
-        with redis_errors("the outcome was not read"):
-            item = self._client.hgetall(f"{self._prefix}item:{inner}")
-        if b"data" not in item:
-            return None
-        data = json.loads(item[b"data"])
-        before, post = decision_from(data["decision"]), with_media_names(post_from(data["post"]), data["media"])
-        action, category = Action(item[b"action"].decode()), item[b"category"].decode()
-        closed_at = float(item[b"closed"])
-        verdicts = self.verdicts(before.post_id)
-        rejected = action is Action.REJECT
-        detail = f"{len(verdicts)} reviewer{'s' if len(verdicts) > 1 else ''} looked; the verdict is {action}"
-        finding = Finding(category, 1.0, Tier.PERSON, "person", detail) if rejected else None
-        outcome = Outcome(before.post_id, action, category, verdicts, closed_at)
-        decision = Decision(
-            post_id=before.post_id,
-            action=action,
-            category=category,
-            tier=Tier.PERSON,
-            findings=((finding,) if finding else ()) + before.findings,
-            versions={**before.versions, "reviewers": ",".join(one.reviewer for one in verdicts)},
-            language=before.language,
-            country=before.country,
-            severity=self.categories.get(category, before.severity) if rejected else 0,
-            decided_at=datetime.fromtimestamp(closed_at, UTC),
-            missing=before.missing,
-        )
-        return outcome, decision, post

@@ -9,7 +9,8 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import quote
 
-from .types import ReviewError, ReviewUnavailable
+from .records import verdict_from
+from .types import ReviewError, ReviewUnavailable, Verdict
 
 _SCRIPTS = ("put", "claim", "submit", "undo", "release", "settle")
 
@@ -56,3 +57,11 @@ class Store:
     def call(self, script: str, what: str, now: float, *args: Any) -> Any:
         with redis_errors(what):
             return self._scripts[script](args=[self.prefix, repr(now), *args])
+
+    def verdicts(self, post_id: str) -> tuple[Verdict, ...]:
+        """Counted verdicts about a post, in the order in which they counted."""
+        inner = internal_id(post_id)
+        with redis_errors("verdicts were not read"):
+            order = self.client.lrange(f"{self.prefix}order:{inner}", 0, -1)
+            texts = self.client.hmget(f"{self.prefix}verdicts:{inner}", order) if order else []
+        return tuple(verdict_from(text) for text in texts if text is not None)
