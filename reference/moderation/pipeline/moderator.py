@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,37 +17,12 @@ from reference.moderation.interfaces import (
     VideoCheck,
 )
 from reference.moderation.policy import Policy, PolicyBook
-from reference.moderation.types import (
-    MOST_OF_A_MODEL,
-    UNAVAILABLE,
-    UNREADABLE,
-    Action,
-    Decision,
-    Finding,
-    ModerationError,
-    Post,
-    Screened,
-    Tier,
-)
+from reference.moderation.types import Action, Decision, ModerationError, Post, Screened, Tier
 
+from .answers import as_many, findings_in_video, scores_of
 from .cache import DecisionCache, content_key
+from .case import Case
 from .parts import Parts
-
-_BLIND = (UNREADABLE, UNAVAILABLE)
-
-
-@dataclass(slots=True)
-class _Case:
-    """One post on its way through the tiers."""
-
-    post: Post
-    policy: Policy | None
-    screened: Screened | None = None
-    findings: list[Finding] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    took_part: dict[str, str] = field(default_factory=dict)
-    key: bytes = b""
-    decision: Decision | None = None
 
 
 class Moderator:
@@ -126,7 +100,7 @@ class Moderator:
         self._tier_three(band, deadline)
         for case in open_:
             if case.decision is None:
-                case.decision = self._decision(case, Tier.MODELS)
+                case.decision = case.conclude(Tier.MODELS, self._clock())
             self.cache.put(case.key, case.decision)
         decisions = [case.decision for case in cases if case.decision is not None]
         self._deliver(posts, decisions)
@@ -134,30 +108,30 @@ class Moderator:
 
     # -- tier 1
 
-    def _tier_one(self, posts: Sequence[Post]) -> list[_Case]:
+    def _tier_one(self, posts: Sequence[Post]) -> list[Case]:
         now: dict[str, Policy | None] = {}  # one look-up per country and batch for posts without a time of their own
         cases = []
         for post in posts:
             if post.posted_at is None:
                 if post.country not in now:
                     now[post.country] = self._policy_or_none(post)
-                cases.append(_Case(post, now[post.country]))
+                cases.append(Case(post, now[post.country]))
             else:
-                cases.append(_Case(post, self._policy_or_none(post)))
+                cases.append(Case(post, self._policy_or_none(post)))
         screened, version = self._screen(posts)
         for case, seen in zip(cases, screened, strict=True):
             case.took_part["rules"] = version
             if seen is None:
-                self._miss(case, "rules", "The rules could not look at the post.", Tier.RULES)
+                case.miss("rules", "The rules could not look at the post.", Tier.RULES)
             else:
                 case.screened = seen
                 case.findings.extend(seen.findings)
             if case.policy is None:
                 detail = "No version of the policy was in force at the post's time."
-                self._miss(case, "policy", detail, Tier.RULES)
+                case.miss("policy", detail, Tier.RULES)
             # A score in the judge's band (a link's, say) is not the rules' to decide.
-            if case.findings and self._outcome(case)[0] is not Action.APPROVE and not self._open_for_judge(case):
-                case.decision = self._decision(case, Tier.RULES)
+            if case.findings and case.outcome()[0] is not Action.APPROVE and not self._judges(case):
+                case.decision = case.conclude(Tier.RULES, self._clock())
         return cases
 
     def _screen(self, posts: Sequence[Post]) -> tuple[Sequence[Screened | None], str]:
@@ -180,7 +154,7 @@ class Moderator:
 
     # -- tier 2
 
-    def _from_cache(self, case: _Case) -> None:
+    def _from_cache(self, case: Case) -> None:
         versions = dict(case.took_part)
         for name, part in (("text_model", self.text_model), ("images", self.images), ("video", self.videos)):
             versions[name] = "" if part is None else part.version
@@ -189,23 +163,23 @@ class Moderator:
         case.key = content_key(case.post, policy, versions)
         case.decision = self.cache.get(case.key, case.post.id, self._clock())
 
-    def _tier_two(self, cases: Sequence[_Case], deadline: float | None) -> None:
+    def _tier_two(self, cases: Sequence[Case], deadline: float | None) -> None:
         texts = [case for case in cases if self._readable_by_model(case)]
         pictures = [(case, image) for case in cases for image in case.post.images]
         films = [case for case in cases if case.post.video is not None]
         calls: dict[str, Callable[[], Any]] = {}
         model, images, videos = self.text_model, self.images, self.videos
         if texts and model is not None:
-            calls["text_model"] = lambda: _scores(model, [case.post.text for case in texts])
+            calls["text_model"] = lambda: scores_of(model, [case.post.text for case in texts])
         if pictures and images is not None:
-            calls["images"] = lambda: _as_many(images.check([image for _, image in pictures]), len(pictures))
+            calls["images"] = lambda: as_many(images.check([image for _, image in pictures]), len(pictures))
         if films and videos is not None:
-            calls["video"] = lambda: [_film(videos, case.post) for case in films]
+            calls["video"] = lambda: [findings_in_video(videos, case.post) for case in films]
         results, failed = self._parts.run(calls, deadline)
         self._take(texts, "text_model", model, results, failed, "The text model")
         if model is not None and "text_model" in results:
             for case, row in zip(texts, results["text_model"], strict=True):
-                case.findings.extend(_model_findings(case, model, row))
+                case.findings.extend(case.model_findings(model.categories, row))
         owners = list({id(case): case for case, _ in pictures}.values())
         self._take(owners, "images", images, results, failed, "The image check")
         for (case, _), found in zip(pictures, results.get("images", ()), strict=False):
@@ -216,7 +190,7 @@ class Moderator:
 
     def _take(
         self,
-        cases: Sequence[_Case],
+        cases: Sequence[Case],
         name: str,
         part: Any,
         results: Mapping[str, Any],
@@ -229,9 +203,9 @@ class Moderator:
                 case.took_part[name] = str(part.version)
             if name not in results:
                 why = "is not installed here" if part is None else failed.get(name, "gave no answer")
-                self._miss(case, name, f"{words} {why}.", Tier.MODELS)
+                case.miss(name, f"{words} {why}.", Tier.MODELS)
 
-    def _readable_by_model(self, case: _Case) -> bool:
+    def _readable_by_model(self, case: Case) -> bool:
         """Whether the text model may be asked; a language that it is not validated for is noted as missing."""
         text = case.post.text
         if not text.strip():
@@ -243,78 +217,41 @@ class Moderator:
         if language in self.text_model.languages or not any(map(str.isalpha, text)):
             return True
         detail = f"No text model is validated for the language {language}."
-        self._miss(case, f"text_model:{language}", detail, Tier.MODELS, "language")
+        case.miss(f"text_model:{language}", detail, Tier.MODELS, "language")
         return False
 
     # -- tier 3
 
-    def _settled(self, case: _Case) -> bool:
+    def _settled(self, case: Case) -> bool:
         """Decides where the judge has nothing to say."""
-        if self._outcome(case)[0] is Action.ESCALATE and self._open_for_judge(case):
+        if case.outcome()[0] is Action.ESCALATE and self._judges(case):
             return False
-        case.decision = self._decision(case, Tier.MODELS)
+        case.decision = case.conclude(Tier.MODELS, self._clock())
         return True
 
-    def _open_for_judge(self, case: _Case) -> str:
-        """The one category that is open and that the judge may decide; empty if there is none."""
-        if self.judge is None or case.policy is None:
-            return ""
-        asking = [finding for finding in case.findings if case.policy.action(finding) is not Action.APPROVE]
-        categories = {finding.category for finding in asking}
-        if len(categories) != 1 or case.missing or any(finding.score >= 1.0 for finding in asking):
-            return ""
-        category = case.policy.categories.get(categories.pop())
-        if category is None or not category.judge or any(category.action(f.score) is Action.REJECT for f in asking):
-            return ""
-        return category.name
+    def _judges(self, case: Case) -> str:
+        """The one category of the case that the judge may decide; empty if there is none, or no judge."""
+        return "" if self.judge is None else case.open_for_judge()
 
-    def _tier_three(self, cases: Sequence[_Case], deadline: float | None) -> None:
+    def _tier_three(self, cases: Sequence[Case], deadline: float | None) -> None:
         judge = self.judge
         if not cases or judge is None:
             return
-        questions = [self._open_for_judge(case) for case in cases]
+        questions = [self._judges(case) for case in cases]
         posts = [case.post for case in cases]
-        results, _ = self._parts.run({"judge": lambda: _as_many(judge.judge(posts, questions), len(posts))}, deadline)
+        results, _ = self._parts.run({"judge": lambda: as_many(judge.judge(posts, questions), len(posts))}, deadline)
         for case, question, verdict in zip(cases, questions, results.get("judge", [None] * len(cases)), strict=True):
             case.took_part["judge"] = judge.version
             if verdict is None or verdict.category != question:
-                self._miss(case, "judge", "The judge could not say in time.", Tier.JUDGE)
-                case.decision = self._decision(case, Tier.JUDGE)
+                case.miss("judge", "The judge could not say in time.", Tier.JUDGE)
+                case.decision = case.conclude(Tier.JUDGE, self._clock())
                 continue
             # The judge's word replaces the scores that asked for it; the record keeps them all.
             action = case.policy.action(verdict) if case.policy is not None else Action.ESCALATE
             case.findings.append(verdict)
-            case.decision = self._decision(case, Tier.JUDGE, (action, verdict))
+            case.decision = case.conclude(Tier.JUDGE, self._clock(), (action, verdict))
 
     # -- the end
-
-    def _outcome(self, case: _Case) -> tuple[Action, Finding | None]:
-        if case.policy is None:
-            return Action.ESCALATE, case.findings[-1] if case.findings else None
-        return case.policy.outcome(case.findings)
-
-    def _miss(self, case: _Case, part: str, detail: str, tier: Tier, detector: str = "") -> None:
-        case.missing.append(part)
-        case.findings.append(Finding(UNAVAILABLE, 1.0, tier, detector or part, detail))
-
-    def _decision(self, case: _Case, tier: Tier, outcome: tuple[Action, Finding | None] | None = None) -> Decision:
-        action, carrier = outcome or self._outcome(case)
-        policy = case.policy
-        category = "" if carrier is None or action is Action.APPROVE else carrier.category
-        return Decision(
-            post_id=case.post.id,
-            action=action,
-            category=category,
-            tier=tier,
-            findings=tuple(case.findings),
-            versions={"policy": "none" if policy is None else policy.version, **case.took_part},
-            language="und" if case.screened is None else case.screened.language,
-            country=case.post.country.upper(),
-            severity=0 if not category else 2 if policy is None else policy.severity(category),
-            decided_at=self._clock(),
-            missing=tuple(case.missing),
-        )
-
     def _deliver(self, posts: Sequence[Post], decisions: Sequence[Decision]) -> None:
         if self.log is not None and decisions:
             statements = self.reasons(posts, decisions)
@@ -333,36 +270,3 @@ class Moderator:
                         f"the review queue did not take post {post.id}: {error}; its batch counts as undecided, "
                         "give it again when the queue is there"
                     ) from error
-
-
-def _scores(model: TextModel, texts: list[str]) -> Any:
-    """The model's scores, held to their contract: a wrong shape or a value outside [0, 1] is a failure of the part."""
-    import numpy as np
-
-    scores = np.asarray(model.score(texts), dtype=np.float64)
-    if scores.shape != (len(texts), len(model.categories)):
-        raise ModerationError(f"the text model gave scores of shape {scores.shape}")
-    if not bool(np.all((scores >= 0) & (scores <= 1))):  # false for NaN too
-        raise ModerationError("the text model gave scores that are no probabilities")
-    return scores
-
-
-def _model_findings(case: _Case, model: TextModel, row: Any) -> list[Finding]:
-    """Scores that the policy asks something about. A model is never certain: 1.0 is kept for rules."""
-    found = []
-    for category, score in zip(model.categories, row, strict=True):
-        score = min(float(score), MOST_OF_A_MODEL)
-        finding = Finding(category, score, Tier.MODELS, "text_model", f"The text model puts the post into {category}.")
-        if case.policy is not None and case.policy.action(finding) is not Action.APPROVE:
-            found.append(finding)
-    return found
-
-
-def _film(videos: VideoCheck, post: Post) -> tuple[Finding, ...]:
-    return () if post.video is None else tuple(videos.check(post.video))
-
-
-def _as_many(results: Sequence[Any], count: int) -> Sequence[Any]:
-    if len(results) != count:
-        raise ModerationError(f"a part answered {len(results)} times for {count} posts")
-    return results
