@@ -12,12 +12,13 @@ import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from exercises.model import Value
 from workbook.grading.sandbox import processes
 from workbook.grading.sandbox.kinds import INODES, Sandbox, environment, packages, source, spare_uid
-from workbook.grading.sandbox.lines import Line, read_line, shown
+from workbook.grading.sandbox.lines import Line, read_line
+from workbook.grading.sandbox.output import Output
 from workbook.grading.sandbox.view import WORK, view
 from workbook.grading.types import Collect, Ended, Limits, NoSandbox
 
@@ -39,44 +40,6 @@ class Outcome:
     seconds: float = 0.0
 
 
-@dataclass
-class _Output:
-    """Output per cell, cut at `most` bytes each. mark: what the runner writes between two cells."""
-
-    mark: bytes
-    most: int
-    kept: list[bytearray] = field(default_factory=lambda: [bytearray()])
-    lost: list[int] = field(default_factory=lambda: [0])
-    total: int = 0
-    tail: bytes = b""
-
-    def feed(self, data: bytes) -> None:
-        self.total += len(data)
-        *whole, last = (self.tail + data).split(self.mark)
-        for part in whole:
-            self._keep(part)
-            if len(self.kept) < 1000:
-                self.kept.append(bytearray())
-                self.lost.append(0)
-        # A mark may be cut in two between reads.
-        hold = min(len(last), len(self.mark) - 1)
-        self._keep(last[: len(last) - hold])
-        self.tail = last[len(last) - hold :]
-
-    def _keep(self, data: bytes) -> None:
-        room = self.most - len(self.kept[-1])
-        self.kept[-1] += data[:room]
-        self.lost[-1] += max(0, len(data) - room)
-
-    def texts(self) -> list[str]:
-        self._keep(self.tail)
-        self.tail = b""
-        return [
-            shown(bytes(kept).decode("utf-8", "replace")) + (f"\n[{lost} bytes more]" if lost else "")
-            for kept, lost in zip(self.kept, self.lost, strict=True)
-        ]
-
-
 class Attempt:
     """cells: as the runner wants them, with `skip` where one is not to run. run() gives an Outcome for each cell that
     ran or began to; the last one may be what ended the process."""
@@ -94,7 +57,7 @@ class Attempt:
         self.waiting = [number for number, cell in enumerate(cells) if not cell["skip"]]
         self.order = list(self.waiting)
         self.outcomes: dict[int, Outcome] = {}
-        self.output = _Output(b"\x1e" + self.word.encode() + b"\n", limits.output_bytes)
+        self.output = Output(b"\x1e" + self.word.encode() + b"\n", limits.output_bytes)
         self.ready = False
         self.since = time.monotonic()
         self.buffer = b""
