@@ -10,7 +10,6 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,16 @@ from workbook.errors import WorkbookError
 from workbook.interview import asking
 from workbook.interview.log import Log, read
 from workbook.interview.quotes import judge_score
-from workbook.interview.state import VERSION, Change, Estimate, Score, State, apply, replay
-from workbook.interview.timing import PHASES, Stopwatch, lengths
-
-# The clock is on disk at least so often: a crash costs no more of it.
-BEAT_S = 15.0
+from workbook.interview.record import Record
+from workbook.interview.state import VERSION, Change, Estimate, Score, State, replay
+from workbook.interview.timing import PHASES
 
 
 class NotNow(WorkbookError):
     """The action does not fit the moment; the message says why, the mend what fits. Nothing has changed."""
 
 
-class Session:
+class Session(Record):
     """One interview. `log` None keeps nothing; clock gives seconds from any origin."""
 
     def __init__(
@@ -42,15 +39,10 @@ class Session:
         clock: Callable[[], float] = time.monotonic,
         state: State | None = None,
     ) -> None:
-        self.interview, self.log = interview, log
-        self.lengths = lengths(state.minutes if state else minutes)
-        self.minutes = state.minutes if state else minutes
-        self.state = state or State()
-        running = state is not None and not state.paused and not state.ended
-        self.watch = Stopwatch(clock, self.state.at, running)
-        self._last_kept = self.state.at
+        super().__init__(minutes, log=log, clock=clock, state=state)
+        self.interview = interview
         if state is None:
-            self._keep("start", question=interview.question, title=interview.title, minutes=minutes, version=VERSION)
+            self.keep("start", question=interview.question, title=interview.title, minutes=minutes, version=VERSION)
             self._enter(PHASES[0])
             self.watch.go()
 
@@ -71,61 +63,32 @@ class Session:
             log.close()
             raise
         session = cls(interview, log=log, clock=clock, state=state)
-        session._keep("resumed")
+        session.keep("resumed")
         session.go_on()
         if state.pending is not None and state.pending_answered:
             session._run_follow_up(state.pending)
         return session
-
-    # ---- the clock ---------------------------------------------------------------------------------------------------
-    @property
-    def elapsed(self) -> float:
-        return self.watch.elapsed if not self.state.ended else self.state.ended_at
-
-    @property
-    def total_s(self) -> float:
-        return sum(self.lengths.values())
-
-    @property
-    def phase(self) -> Phase:
-        assert self.state.phase is not None
-        return self.state.phase
-
-    @property
-    def in_phase(self) -> float:
-        """Seconds in this phase so far."""
-        return self.elapsed - self.state.entered[self.phase]
-
-    @property
-    def is_over(self) -> bool:
-        """All minutes are used; what is being written may still be finished."""
-        return self.elapsed >= self.total_s
-
-    def beat(self) -> None:
-        """Keep the clock, if it was not kept lately."""
-        if self.watch.running and self.watch.elapsed - self._last_kept >= BEAT_S:
-            self._keep("beat")
 
     # ---- the candidate -----------------------------------------------------------------------------------------------
     def note(self, text: str) -> None:
         """Add a line to the notes of this phase; the last one may come after the time."""
         if text.strip():
             self._open()
-            self._keep("note", phase=self.phase.value, text=text.rstrip())
+            self.keep("note", phase=self.phase.value, text=text.rstrip())
 
     def write(self, text: str) -> bool:
         """Make `text` the whole notes of this phase; False if they are that already."""
         self._open()
         if text == self.state.notes.get(self.phase, ""):
             return False
-        self._keep("notes", phase=self.phase.value, text=text)
+        self.keep("notes", phase=self.phase.value, text=text)
         return True
 
     def ask(self, text: str) -> list[str]:
         """A clarifying question: the names of the parameters that it concerns, none if no word fits."""
         self._running()
         names = asking.concerned(text, self.interview.parameters)
-        self._keep("asked", text=text.strip(), parameters=names)
+        self.keep("asked", text=text.strip(), parameters=names)
         return names
 
     def look(self) -> tuple[Figure, ...]:
@@ -137,7 +100,7 @@ class Session:
         if self.state.pending is not None:
             raise NotNow("the follow-up waits for your estimate", "give it, or show the figures without one")
         figures = self.figures()
-        self._keep("numbers")
+        self.keep("numbers")
         return figures
 
     def to_estimate(self) -> list[Figure]:
@@ -164,9 +127,9 @@ class Session:
         if pending is None:
             if value is None:
                 return None
-            self._keep("estimate", figure=name, unit=figure.unit, value=value, computed=figure.value)
+            self.keep("estimate", figure=name, unit=figure.unit, value=value, computed=figure.value)
             return self.state.estimates[-1]
-        self._keep("estimate", figure=name, unit=figure.unit, value=value, follow_up=pending)
+        self.keep("estimate", figure=name, unit=figure.unit, value=value, follow_up=pending)
         return self._run_follow_up(pending)
 
     # ---- the interviewer ---------------------------------------------------------------------------------------------
@@ -205,7 +168,7 @@ class Session:
             return None
         self.figures()  # the base is kept before anything changes it
         one = self.follow_up(left[0])
-        self._keep("follow_up", index=left[0], figure=one.asks, text=one.say)
+        self.keep("follow_up", index=left[0], figure=one.asks, text=one.say)
         return one
 
     def next(self) -> Phase | None:
@@ -221,12 +184,12 @@ class Session:
     def pause(self) -> None:
         self._running()
         self.watch.stop()
-        self._keep("pause")
+        self.keep("pause")
 
     def go_on(self) -> None:
         """After a pause; does nothing without one."""
         if self.state.paused:
-            self._keep("go_on")
+            self.keep("go_on")
             self.watch.go()
 
     def finish(self) -> None:
@@ -234,7 +197,7 @@ class Session:
         if not self.state.ended:
             reason = "time" if self.is_over else "done"
             self.watch.stop()
-            self._keep("ended", reason=reason)
+            self.keep("ended", reason=reason)
 
     # ---- afterwards --------------------------------------------------------------------------------------------------
     def score(self, criterion: str, points: float, quote: str) -> Score:
@@ -246,25 +209,17 @@ class Session:
             raise NotNow(f"the rubric has no {criterion!r}", "")
         judged = judge_score(wanted, points, quote, self.state.words())
         if judged != self.state.scores.get(criterion):
-            self._keep("score", criterion=criterion, points=judged.points, quote=judged.quote, reason=judged.reason)
+            self.keep("score", criterion=criterion, points=judged.points, quote=judged.quote, reason=judged.reason)
         return judged
 
     def keep_opinion(self, opinion: dict[str, Any]) -> None:
-        self._keep("opinion", **opinion)
+        self.keep("opinion", **opinion)
 
     def settle(self) -> None:
         """The scores are final."""
         if not self.state.done:
             of = sum(one.points for one in self.interview.rubric)
-            self._keep("done", total=self.state.total, of=of)
-
-    def close(self) -> None:
-        """Lets go of the file; the clock is kept."""
-        if self.log is not None:
-            if not self.state.ended:
-                self._keep("beat")
-            self.log.close()
-        self.watch.stop()
+            self.keep("done", total=self.state.total, of=of)
 
     # ---- inside ------------------------------------------------------------------------------------------------------
     def figures(self) -> tuple[Figure, ...]:
@@ -272,7 +227,7 @@ class Session:
         if not self.state.figures:
             with self.watch.standing():
                 figures = tuple(self.interview.design(values(self.interview, self.state.numbers)))
-            self._keep("design", figures=[asdict(one) for one in figures])
+            self.keep("design", figures=[asdict(one) for one in figures])
         return self.state.figures
 
     def _run_follow_up(self, index: int) -> Change:
@@ -283,18 +238,18 @@ class Session:
             with self.watch.standing():
                 after = tuple(self.interview.design(values(self.interview, {**self.state.numbers, **changes})))
         except ValueError as error:
-            self._keep("no_design", index=index, say=one.say, changes=changes, reason=str(error))
+            self.keep("no_design", index=index, say=one.say, changes=changes, reason=str(error))
         else:
             figures = [asdict(figure) for figure in after]
-            self._keep("changed", index=index, say=one.say, changes=changes, figures=figures)
+            self.keep("changed", index=index, say=one.say, changes=changes, figures=figures)
         return self.state.changes[-1]
 
     def _enter(self, phase: Phase) -> None:
-        self._keep("phase", phase=phase.value)
+        self.keep("phase", phase=phase.value)
 
     def say(self, what: str, text: str) -> str:
         """Keep what the interviewer says. what: "question", "over" (a phase's time) or "time" (all of it)."""
-        self._keep("said", what=what, text=text)
+        self.keep("said", what=what, text=text)
         return text
 
     def _open(self) -> None:
@@ -305,16 +260,3 @@ class Session:
         self._open()
         if self.state.paused:
             raise NotNow("the interview is paused", "go on first")
-
-    def _keep(self, kind: str, **fields: Any) -> None:
-        elapsed = round(self.watch.elapsed, 3)
-        event = {
-            "kind": kind,
-            "at": elapsed,
-            "time": datetime.now().astimezone().isoformat(timespec="seconds"),
-            **fields,
-        }
-        if self.log is not None:
-            self.log.append(event)
-        self._last_kept = elapsed
-        apply(self.state, event)

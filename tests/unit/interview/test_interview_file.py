@@ -83,7 +83,7 @@ def test_a_follow_up_that_was_cut_off_after_its_estimate_is_run_again(kept, cloc
     kept.next()
     kept.next()
     kept.put_follow_up()
-    kept._keep("estimate", figure="replicas", unit="replicas", value=400.0, follow_up=0)  # and then the power went
+    kept.keep("estimate", figure="replicas", unit="replicas", value=400.0, follow_up=0)  # and then the power went
     kept.close()
     again = Session.resume(SAMPLE, kept.log.path, clock)
     assert again.state.estimates[0].computed == 435
