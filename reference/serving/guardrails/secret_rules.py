@@ -77,6 +77,14 @@ def scan(text: str, start: int, entropy: float) -> Iterator[Match]:
 
     ``entropy`` is the least Shannon entropy (bits per character) of an unlabelled token of 32 or more characters.
     """
+    yield from known_formats(text, start)
+    if _SECRET_WORD.search(text):
+        yield from _assignments(text, start)
+    yield from _random_tokens(text, start, entropy)
+
+
+def known_formats(text: str, start: int = 0) -> Iterator[Match]:
+    """Keys with a known form (`provider_key`, `private_key`) in a text of any kind, no guess by randomness."""
     for provider in _providers():
         if any(literal in text for literal in provider.needs):
             for pattern in provider.patterns:
@@ -88,9 +96,6 @@ def scan(text: str, start: int, entropy: float) -> Iterator[Match]:
     if "-----BEGIN" in text:
         for match in _PEM.finditer(text, start):
             yield Match("private_key", match.start(), match.end())
-    if _SECRET_WORD.search(text):
-        yield from _assignments(text, start)
-    yield from _random_tokens(text, start, entropy)
 
 
 def shannon(value: str) -> float:
