@@ -1,10 +1,11 @@
 """Sizing core: units, shapes, rooflines, queues, prices, evidence, claims. Pure: no network, no torch, no vLLM.
 
-The names below are what notebooks use; everything else is in the modules. `claims` and `records` are imported by name:
+The names below are what notebooks use; everything else is in the modules. `claims` is imported by name:
 `from reference.sizing import claims`.
 """
 
 from .bands import BANDS, Implausible, ImplausibleWarning, check, find, what_if
+from .closed_loop_fit import BadPoint, ErrorTable, LoadMeasurement, LoadModel, fit_load
 from .decoding import (
     break_even_batch,
     expected_tokens,
@@ -14,7 +15,6 @@ from .decoding import (
     verify_cost,
 )
 from .evidence import Cited, Derived, Evidence, Figure, Measured, Simulated, derive
-from .fit import BadPoint, ErrorTable, LoadMeasurement, LoadModel, fit_load
 from .hardware import Hardware, NoPrice, Price, StalePrice, accelerator, accelerator_keys
 from .memory import Infeasible, MemoryPlan, kv_bytes_per_token, weights_bytes, without_gqa
 from .memory import fit as fit_memory

@@ -8,7 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +17,6 @@ import numpy as np
 from reference.serving.load import prompts, provenance
 from reference.serving.load.generator import LoadGenerator, require_loopback, shared_generator
 from reference.serving.load.records import LoadPoint, RequestRecord, summarise
-from reference.sizing.records import MeasurementRecord, RecordPoint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,40 +73,6 @@ class LoadRun:
     def to_record(self) -> dict[str, Any]:
         """JSON-ready record with everything that was seen: machine, versions, command, date, conditions, points."""
         return {"kind": "load", **self.conditions, "points": [point.to_dict() for point in self.points]}
-
-    def to_measurement(self, engine: str = "") -> MeasurementRecord:
-        """The same in the sizing core's schema, which its fits read; points without a single success are left out.
-
-        `engine` describes engine and model (default: the model's id and the server's version). One run of each point,
-        so n = 1; the spread is that of the requests within a point.
-        """
-        points = [
-            RecordPoint(
-                concurrency=max(1, round(p.concurrency or p.in_flight)),
-                n_in=round(p.prompt_tokens),
-                n_out=round(p.output_tokens),
-                output_tok_s=p.output_tok_s,
-                tpot_ms=p.tpot_ms.p50,
-                ttft_ms=p.ttft_ms.p50,
-                requests=p.n,
-                errors=p.failed,
-                void=p.void_reason or None,
-            )
-            for p in self.points
-            if p.n
-        ]
-        spread = max((p.tpot_ms.std / p.tpot_ms.p50 for p in self.points if p.n), default=math.nan)
-        version = self.conditions["server_version"]
-        return MeasurementRecord(
-            machine=provenance.describe(self.conditions["machine"]),
-            engine=engine or self.conditions["model"] + (f", server {version}" if version else ""),
-            versions=self.conditions["versions"],
-            command=self.conditions["command"],
-            points=points,
-            n=1,
-            spread=f"standard deviation of TPOT over the requests of one point at most {spread:.0%} of its median",
-            date=date.fromisoformat(self.conditions["date"][:10]),
-        )
 
 
 def closed_loop(

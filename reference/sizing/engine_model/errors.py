@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -62,10 +63,8 @@ class ErrorTable:
 
     def median_error(self, metric: str, *, saturated: bool | None = None) -> float:
         """Median absolute relative error, of all points or of those on one side of saturation; nan without points."""
-        errors = sorted(abs(row.error) for row in self._counted(metric, saturated))
-        if not errors:
-            return math.nan
-        return (errors[(len(errors) - 1) // 2] + errors[len(errors) // 2]) / 2
+        errors = [abs(row.error) for row in self._counted(metric, saturated)]
+        return statistics.median(errors) if errors else math.nan
 
     def coverage(self, metric: str | None = None) -> float:
         """Share of the measured values that lie within their 90 % interval, of one metric or of all; nan without."""

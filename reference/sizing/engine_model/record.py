@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from reference.sizing.evidence import Measured
 from reference.sizing.files import write_whole
 
-SCHEMA_VERSION = 2  # 1 is `reference.sizing.records`: points without steps, limits or percentiles
+SCHEMA_VERSION = 2  # 1 had points only, without steps, limits or percentiles
 FOLDER = Path(__file__).parent.parent / "measurements"
 
 

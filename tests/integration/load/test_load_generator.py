@@ -24,6 +24,7 @@ from reference.serving.load import (
     require_loopback,
 )
 from reference.serving.stub_engine import StubEngine
+from reference.sizing import fit_load
 
 pytestmark = pytest.mark.slow
 
@@ -137,15 +138,12 @@ def test_the_record_can_repeat_the_measurement_and_holds_no_key(generator, stub)
     assert record["machine"]["cores"] >= 1
 
 
-def test_the_sizing_core_reads_the_measurement(generator, stub):
-    run = load(generator, stub, concurrencies=[1, 2])
-    run = replace(run, points=(run.points[0], run.points[1].as_void("a reason")))
-    record = run.to_measurement("stub")
-    usable = record.usable()
-    assert [(m.concurrency, m.n_in, m.n_out) for m in usable] == [(1, 16, 8)]
-    assert usable[0].ttft_ms == run.points[0].ttft_ms.p50
-    assert usable == [type(usable[0]).of(point) for point in run.fit_points()]
-    assert record.evidence.n == 1
+def test_the_sizing_core_fits_the_points_that_are_not_void(generator, stub):
+    run = load(generator, stub, concurrencies=[1, 2, 4])
+    run = replace(run, points=(run.points[0], run.points[1].as_void("a reason"), run.points[2]))
+    model = fit_load(run.fit_points())
+    assert [(m.concurrency, m.n_in, m.n_out) for m in model.points] == [(1, 16, 8), (4, 16, 8)]
+    assert model.points[0].ttft_ms == run.points[0].ttft_ms.p50
 
 
 def test_calibration_reports_the_client_error_and_voids_what_it_cannot_measure(generator):

@@ -1,13 +1,10 @@
 import datetime as dt
 import json
-from pathlib import Path
 
-import jsonschema
 import pytest
 
-from reference.sizing import Cited, Derived, Figure, Measured, Q, Simulated, derive, fit_load, shape, weights_bytes
+from reference.sizing import Cited, Derived, Figure, Measured, Q, Simulated, derive, shape, weights_bytes
 from reference.sizing.evidence import Evidence
-from reference.sizing.records import MeasurementRecord, record_schema
 
 MEASURED = Measured(
     machine="4 cores", versions={"vllm": "0.32"}, command="bench", n=3, spread="5 %", date=dt.date(2026, 11, 23)
@@ -73,53 +70,3 @@ def test_simulation_without_validation_and_citation_without_source_are_refused()
 def test_html_of_evidence_is_escaped() -> None:
     assert "<script>" not in Cited("<script>alert(1)</script>")._repr_html_()
     assert "<script>" not in Figure("<script>", KINDS[3], "<script>")._repr_html_()
-
-
-def record() -> MeasurementRecord:
-    points = [
-        {
-            "concurrency": c, "n_in": 16, "n_out": 64, "output_tok_s": 30.0 * c, "tpot_ms": 30.0 + c, "ttft_ms": 50.0,
-            "requests": 20, "void": "client at its limit" if c == 64 else None,
-        }
-        for c in (1, 4, 64)
-    ]  # fmt: skip
-    return MeasurementRecord.model_validate(
-        {
-            "machine": "4 cores", "engine": "vllm smollm2", "versions": {"vllm": "0.32"}, "command": "bench",
-            "points": points, "n": 2, "spread": "3 %", "date": "2026-11-23",
-        }
-    )  # fmt: skip
-
-
-def test_record_survives_a_round_trip_and_fits_its_schema(tmp_path: Path) -> None:
-    path = record().save(tmp_path / "runs" / "a.json")
-    assert MeasurementRecord.load(path) == record()
-    jsonschema.validate(json.loads(path.read_text()), record_schema())
-    assert [p.name for p in path.parent.iterdir()] == ["a.json"]
-
-
-def test_void_points_are_not_used() -> None:
-    usable = record().usable()
-    assert [point.concurrency for point in usable] == [1, 4]
-    assert fit_load(usable).step_per_sequence_ms == pytest.approx(1)
-    assert record().evidence.n == 2
-
-
-@pytest.mark.parametrize(
-    ("field", "bad"), [("points", []), ("n", 0), ("machine", ""), ("versions", {}), ("date", "soon"), ("extra", 1)]
-)
-def test_broken_record_names_file_and_field(tmp_path: Path, field: str, bad: object) -> None:
-    path = tmp_path / "broken.json"
-    path.write_text(json.dumps({**json.loads(record().model_dump_json()), field: bad}))
-    with pytest.raises(ValueError, match=rf"(?s)broken\.json.*{field}"):
-        MeasurementRecord.load(path)
-
-
-def test_failed_save_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise OSError("disk full")
-
-    monkeypatch.setattr("os.replace", fail)
-    with pytest.raises(OSError, match="disk full"):
-        record().save(tmp_path / "a.json")
-    assert list(tmp_path.iterdir()) == []

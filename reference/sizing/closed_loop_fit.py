@@ -1,17 +1,18 @@
-"""Fit a few measured load points, predict the others, and say how far off the prediction was.
+"""Fit a few measured load points of one closed loop, predict the others, and say how far off the prediction was.
 
-Model for one request shape (n_in tokens in, n_out out) in a closed loop of C users:
+Model for one request shape (n_in tokens in, n_out out) and C users, simple enough for a notebook cell:
     TPOT = a + b C            a decode step is linear in the batch; the prefills of the others add another term in C
     TTFT = t0 + t1 C          one's own prefill, and waiting for those of the others
     throughput = C n_out / (TTFT + (n_out - 1) TPOT)      Little's law, nothing fitted
-With several shapes in the sample, terms in n_in and in C n_in / n_out are fitted as well. Coefficients are kept at or
-above zero, so the model never predicts a time that falls with load. Errors are relative in the fit as in the table.
+Coefficients are kept at or above zero, so the model never predicts a time that falls with load. Errors are relative in
+the fit as in the table. Other shapes, open loops, percentiles and intervals are the subject of `engine_model`.
 """
 
 from __future__ import annotations
 
 import html
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -66,38 +67,31 @@ class Prediction:
     extrapolated: tuple[str, ...] = ()
 
 
-def _features_tpot(c: float, n_in: float, n_out: float, shapes: bool) -> list[float]:
-    return [1.0, c, c * n_in / n_out] if shapes else [1.0, c]
-
-
-def _features_ttft(c: float, n_in: float, n_out: float, shapes: bool) -> list[float]:
-    return [1.0, n_in, c * n_in] if shapes else [1.0, c]
-
-
-def _least_squares(rows: Sequence[Sequence[float]], targets: Sequence[float]) -> list[float]:
-    """Non-negative coefficients of least relative squared error; features that would turn negative drop out."""
+def _line(concurrencies: Sequence[float], targets: Sequence[float]) -> tuple[float, float]:
+    """(intercept, slope) of least relative squared error, neither negative: one that would be drops out."""
     import numpy as np
 
-    x, y = np.asarray(rows, dtype=float), np.asarray(targets, dtype=float)
-    scaled, ones = x / y[:, None], np.ones(len(y))
-    active = list(range(x.shape[1]))
-    coefficients = np.zeros(x.shape[1])
+    y = np.asarray(targets, dtype=float)
+    rows, ones = (
+        np.column_stack([np.ones(len(y)), np.asarray(concurrencies, dtype=float)]) / y[:, None],
+        np.ones(len(y)),
+    )
+    active, found = [0, 1], np.zeros(2)
     while active:
-        solution, *_ = np.linalg.lstsq(scaled[:, active], ones, rcond=None)
+        solution, *_ = np.linalg.lstsq(rows[:, active], ones, rcond=None)
         if (solution >= 0).all():
-            coefficients[active] = solution
+            found[active] = solution
             break
         active.pop(int(np.argmin(solution)))
-    return [float(value) for value in coefficients]
+    return float(found[0]), float(found[1])
 
 
 @dataclass(frozen=True)
 class LoadModel:
-    """A fitted model. `predict` any load point; coefficients are in milliseconds."""
+    """A fitted model. tpot, ttft: (at no load, per user) in milliseconds. points: those it was fitted on."""
 
-    tpot: tuple[float, ...]
-    ttft: tuple[float, ...]
-    several_shapes: bool
+    tpot: tuple[float, float]
+    ttft: tuple[float, float]
     points: tuple[LoadMeasurement, ...]
 
     @property
@@ -110,30 +104,24 @@ class LoadModel:
         """What one more concurrent sequence adds to TPOT: b."""
         return self.tpot[1]
 
-    def predict(self, concurrency: int, n_in: int | None = None, n_out: int | None = None) -> Prediction:
-        """Load point at `concurrency`; token counts default to those of the fitted points (if they share one shape)."""
-        if n_in is None or n_out is None:
-            if self.several_shapes:
-                raise BadPoint("n_in and n_out are needed: the model was fitted on several request shapes")
-            n_in, n_out = n_in or self.points[0].n_in, n_out or self.points[0].n_out
-        if concurrency < 1 or n_in < 1 or n_out < 1:
-            raise BadPoint(f"concurrency, n_in and n_out must be at least 1, got {concurrency}, {n_in}, {n_out}")
-        case = (float(concurrency), float(n_in), float(n_out), self.several_shapes)
-        tpot = _dot(self.tpot, _features_tpot(*case))
-        ttft = _dot(self.ttft, _features_ttft(*case))
-        outside = []
-        for name, value in (("concurrency", concurrency), ("n_in", n_in), ("n_out", n_out)):
-            seen = [getattr(point, name) for point in self.points]
-            if not min(seen) <= value <= max(seen):
-                outside.append(f"{name} {value} outside {min(seen)}..{max(seen)}")
+    def predict(self, concurrency: int) -> Prediction:
+        """Load point at `concurrency` users, for the request shape that was fitted. Raises BadPoint below 1."""
+        if concurrency < 1:
+            raise BadPoint(f"concurrency must be at least 1, got {concurrency}")
+        n_in, n_out = self.points[0].n_in, self.points[0].n_out
+        tpot, ttft = (base + slope * concurrency for base, slope in (self.tpot, self.ttft))
+        seen = [point.concurrency for point in self.points]
+        inside = min(seen) <= concurrency <= max(seen)
+        outside = () if inside else (f"concurrency {concurrency} outside {min(seen)}..{max(seen)}",)
         rate = concurrency * n_out / ((ttft + (n_out - 1) * tpot) / 1000)
-        return Prediction(concurrency, n_in, n_out, rate, tpot, ttft, tuple(outside))
+        return Prediction(concurrency, n_in, n_out, rate, tpot, ttft, outside)
 
     def compare(self, measured: Iterable[LoadMeasurement | Mapping[str, Any]]) -> ErrorTable:
-        """Predict each measured point and set the two side by side."""
-        rows = []
+        """Predict each measured point and set the two side by side. Raises BadPoint for another request shape."""
+        rows, shape = [], {(point.n_in, point.n_out) for point in self.points}
         for point in map(LoadMeasurement.of, measured):
-            prediction = self.predict(point.concurrency, point.n_in, point.n_out)
+            _one_shape(shape | {(point.n_in, point.n_out)})
+            prediction = self.predict(point.concurrency)
             rows += [
                 ErrorRow(point.concurrency, point.n_in, point.n_out, metric, getattr(prediction, metric),
                          getattr(point, metric), prediction.extrapolated)
@@ -142,25 +130,25 @@ class LoadModel:
         return ErrorTable(tuple(rows))
 
 
-def _dot(coefficients: Sequence[float], features: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(coefficients, features, strict=True))
+def _one_shape(shapes: set[tuple[int, int]]) -> None:
+    if len(shapes) > 1:
+        told = ", ".join(f"{n_in}/{n_out}" for n_in, n_out in sorted(shapes))
+        raise BadPoint(f"n_in and n_out must be the same at all points, got {told}: `engine_model` fits several shapes")
 
 
 def fit_load(points: Iterable[LoadMeasurement | Mapping[str, Any]]) -> LoadModel:
-    """Fit the model to measured points. Needs two concurrencies; several request shapes need four points.
+    """Fit the model to measured points of one request shape, at two or more concurrencies.
 
     Raises BadPoint if a field is missing or not positive, or if the points cannot determine the model.
     """
     sample = tuple(map(LoadMeasurement.of, points))
     if len({point.concurrency for point in sample}) < 2:
         raise BadPoint(f"a fit needs at least two different concurrencies, got {[p.concurrency for p in sample]}")
-    shapes = len({(point.n_in, point.n_out) for point in sample}) > 1
-    if shapes and len(sample) < 4:
-        raise BadPoint(f"several request shapes need at least four points, got {len(sample)}")
-    cases = [(float(p.concurrency), float(p.n_in), float(p.n_out), shapes) for p in sample]
-    tpot = _least_squares([_features_tpot(*case) for case in cases], [p.tpot_ms for p in sample])
-    ttft = _least_squares([_features_ttft(*case) for case in cases], [p.ttft_ms for p in sample])
-    return LoadModel(tuple(tpot), tuple(ttft), shapes, sample)
+    _one_shape({(point.n_in, point.n_out) for point in sample})
+    users = [float(point.concurrency) for point in sample]
+    return LoadModel(
+        _line(users, [point.tpot_ms for point in sample]), _line(users, [point.ttft_ms for point in sample]), sample
+    )
 
 
 @dataclass(frozen=True)
@@ -190,15 +178,12 @@ class ErrorTable:
         """Median absolute relative error of "output_tok_s", "tpot_ms" or "ttft_ms"; NaN if no row is left."""
         if metric not in _METRICS:
             raise KeyError(f"unknown metric {metric!r}; known: {', '.join(_METRICS)}")
-        errors = sorted(
+        errors = [
             abs(row.error)
             for row in self.rows
             if row.metric == metric and (include_extrapolated or not row.extrapolated)
-        )
-        if not errors:
-            return math.nan
-        middle = len(errors) // 2
-        return errors[middle] if len(errors) % 2 else (errors[middle - 1] + errors[middle]) / 2
+        ]
+        return statistics.median(errors) if errors else math.nan
 
     def to_dict(self) -> dict[str, Any]:
         return {
