@@ -56,4 +56,4 @@ def machine_table(records: Mapping[str, CalibrationRecord], here: tuple[str, str
         for key, name in ASKED.items()
         if key not in known
     ]
-    return pd.DataFrame(rows).fillna("").style.hide(axis="index").set_properties(**{"text-align": "left"})
+    return pd.DataFrame(rows).fillna("").style.hide(axis="index").set_properties(subset=None, **{"text-align": "left"})

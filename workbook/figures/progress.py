@@ -36,7 +36,7 @@ def series(found: Summary) -> dict[str, list[tuple[datetime, float]]]:
         if one.kind is not Kind.DESIGN:
             for sitting in sittings(answers):
                 ends.setdefault(one.question, []).append((sitting[-1].at, one.id, sitting[-1].share))
-    drawn = {}
+    drawn: dict[str, list[tuple[datetime, float]]] = {}
     for question, points in sorted(ends.items()):
         latest: dict[str, float] = {}
         drawn[question] = []

@@ -47,10 +47,10 @@ def waiting(result: Comparison) -> Any:
         axes[0].set_ylabel("seconds from the moment it was due\n(line: p50, dash: p95)")
         axes[1].text(shares[-1], result.deadline_s * 1.06, "deadline", ha="right", fontsize=8, color=INK)
         axes[1].legend(loc="upper left", ncols=2)
-        first = {mode: next((p.first_p50_s for p in result.of(mode)), None) for mode in Mode}
-        if first[Mode.SYNC] and first[Mode.STREAMING]:
-            note(axes[0], f"light load: {first[Mode.SYNC] / first[Mode.STREAMING]:.1f}x sooner than sync",
-                 (shares[0], first[Mode.STREAMING]), (14, -26), BLUE)  # fmt: skip
+        sync, streaming = (next((p.first_p50_s for p in result.of(mode)), None) for mode in (Mode.SYNC, Mode.STREAMING))
+        if sync and streaming:
+            sooner = f"light load: {sync / streaming:.1f}x sooner than sync"
+            note(axes[0], sooner, (shares[0], streaming), (14, -26), BLUE)
         return close(figure)
 
 

@@ -132,7 +132,6 @@ class Runner:
                 error = told(raised, self.names)
             except BaseException:
                 error = "an exception that cannot be shown"
-            raised = None
         try:
             if collect:
                 values, reasons, seen = collected(collect, self.space, self.job["result_bytes"])

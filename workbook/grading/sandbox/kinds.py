@@ -25,8 +25,11 @@ INODES = 4096
 class Sandbox(Protocol):
     """name: as it is told to people. protected: whether it keeps code from this machine, or only limits it."""
 
-    name: str
-    protected: bool
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def protected(self) -> bool: ...
 
     def command(self, inner: Sequence[str], limits: Limits, uid: int | None) -> list[str]:
         """The command that runs `inner`. uid: whom it will become, None where it stays who it is."""

@@ -42,10 +42,10 @@ def text_of(value, room, depth=0):
             raise NotJson("is a number of too many digits")
         return _int.__repr__(number)
     if _subclass(kind, _float):
-        number = _float.__add__(value, 0.0)
-        if number != number or number in _infinite:
+        real = _float.__add__(value, 0.0)
+        if real != real or real in _infinite:
             raise NotJson("is not a finite number")
-        return _float.__repr__(number)
+        return _float.__repr__(real)
     if _subclass(kind, _str):
         return quote(_str.__str__(value))
     if depth > _DEEPEST:
@@ -54,13 +54,13 @@ def text_of(value, room, depth=0):
         parts = (_list if _subclass(kind, _list) else _tuple).__iter__(value)
         return "[" + ",".join([text_of(part, room, depth + 1) for part in parts]) + "]"
     if _subclass(kind, _dict):
-        parts = {}
+        pairs = {}
         for key, part in _dict.items(value):
             if not _subclass(_type(key), _str):
                 raise NotJson("is a dict whose keys are not all text")
             room[0] -= _str.__len__(key) + 3
-            parts[quote(_str.__str__(key))] = text_of(part, room, depth + 1)
-        return "{" + ",".join([f"{key}:{part}" for key, part in parts.items()]) + "}"
+            pairs[quote(_str.__str__(key))] = text_of(part, room, depth + 1)
+        return "{" + ",".join([f"{key}:{part}" for key, part in pairs.items()]) + "}"
     if value is ...:
         return "null"
     if _hasattr(kind, "magnitude"):

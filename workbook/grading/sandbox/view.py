@@ -33,7 +33,8 @@ def view() -> View:
     python = str(Path(sys.executable).resolve())
     wanted = [*_LIBRARIES, *(f"{root}/lib" for root in _prefixes()), *(f"{root}/lib64" for root in _prefixes())]
     wanted.append(str(Path(os.__file__).parent))
-    links, trees = [], []
+    links: list[tuple[str, str]] = []
+    trees: list[str] = []
     for path in dict.fromkeys(wanted):
         here = Path(path)
         if os.path.islink(path) and here.parent == Path("/"):  # /lib -> usr/lib
