@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from setup_steps import places
-from setup_steps.failures import explain
+from setup_steps.failures import StepFailed, explain
 
 KEPT = 50_000  # bytes of output that are searched for the cause
 
@@ -21,7 +21,12 @@ _log: BinaryIO | None = None
 def only_one() -> Iterator[None]:
     """Wait for another set-up of this folder. Its commands hold the lock too, so that a killed one is waited out."""
     global _log
-    with open(places.LOG, "ab") as log:
+    try:
+        opened = open(places.LOG, "ab")  # noqa: SIM115  closed below
+    except OSError as error:
+        mend = f"it is somebody else's (sudo?): remove it and {places.VENV} as its owner, then run the command again"
+        raise StepFailed(f"{places.LOG} cannot be written: {error.strerror}", mend) from None
+    with opened as log:
         try:
             import fcntl
 

@@ -28,10 +28,10 @@ KNOWN = [
      r"No address associated with hostname",
      "the package index's name cannot be looked up: no network, or no DNS",
      "go online, or name a mirror: PIP_INDEX_URL=https://.../simple; then the same command goes on"),
-    (r"\b(401|403|407)\b.*(Unauthorized|Forbidden|Authentication)|status code \(?40[137]",
+    (r"\b(401|403|407)\b.*(Unauthorized|Forbidden|Authentication)",
      "the package index refuses us",
      "check the address and the password in PIP_INDEX_URL (or in pip's configuration)"),
-    (r"\b50[0234]\b.*(Error|Bad Gateway|Unavailable|Timeout)|status code \(?50[0234]",
+    (r"\b50[0234]\b.*(Error|Bad Gateway|Unavailable|Timeout)|too many 50\d error responses",
      "the package index has a fault of its own",
      "wait some minutes, then run the same command again: finished downloads are kept"),
     (r"Connection refused|Network is unreachable|No route to host|tcp connect error|ConnectTimeout|timed out|"
@@ -61,15 +61,19 @@ class StepFailed(Exception):
 
 def explain(command: str, code: int, output: str, python: str, mend: str) -> StepFailed:
     """The failure of a command from what it printed. python: "3.12"; mend: what to do where the output is not known."""
-    tail = "\n".join("    " + line for line in output.strip().splitlines()[-12:])
     if code < 0:
-        why = f"`{command}` was ended by signal {-code}"
+        again = "run the same command again"
         if code == -9:
-            return StepFailed(why, "probably too little memory: close something, then run the same command again")
-        return StepFailed(why, "run the same command again")
+            again = f"probably too little memory: close something, then {again}"
+        return StepFailed(f"`{command}` was ended by signal {-code}", again)
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     for pattern, why, known_mend in KNOWN:
-        if re.search(pattern, output):
-            return StepFailed(
-                f"{why}; `{command}` exited with {code}:\n{tail}", known_mend.replace("{version}", python)
-            )
-    return StepFailed(f"`{command}` exited with {code}:\n{tail}", mend)
+        # The lines that say it: pip's last ones are a traceback.
+        if said := [line for line in dict.fromkeys(lines) if re.search(pattern, line)]:
+            return StepFailed(_told(f"{why}; ", command, code, said[-3:]), known_mend.replace("{version}", python))
+    return StepFailed(_told("", command, code, lines[-12:]), mend)
+
+
+def _told(why: str, command: str, code: int, lines: list[str]) -> str:
+    shown = "".join(f"\n    {line[:300]}" for line in lines)
+    return f"{why}`{command}` exited with {code} (all that it said is in setup.log):{shown}"

@@ -12,21 +12,22 @@ from setup_steps.commands import call
 from setup_steps.failures import StepFailed
 from setup_steps.venv import clean_environment
 
+UV_NAMES = {"find-links": "UV_FIND_LINKS", "index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
 
-def pip_setting(name: str) -> str:
+
+def pip_settings() -> dict[str, str]:
     """What this machine's pip is configured with (a company's mirror, a folder of wheels); uv reads none of it."""
-    if value := os.environ.get("PIP_" + name.replace("-", "_").upper()):
-        return value
-    command = [sys.executable, "-m", "pip", "config", "get", f"global.{name}"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    return done.stdout.strip().strip("'\"") if done.returncode == 0 else ""
+    done = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line) if not done.returncode else {}
+    return {name: found[key].strip("'\"") for name in UV_NAMES if (key := f"global.{name}") in found}
 
 
 def uv_environment() -> dict[str, str]:
     env = clean_environment()
-    names = {"find-links": "UV_FIND_LINKS", "index-url": "UV_DEFAULT_INDEX", "cert": "SSL_CERT_FILE"}
-    for theirs, ours in names.items():
-        if ours not in env and (value := pip_setting(theirs)):
+    configured = pip_settings()
+    for theirs, ours in UV_NAMES.items():
+        value = os.environ.get("PIP_" + theirs.replace("-", "_").upper()) or configured.get(theirs)
+        if ours not in env and value:
             env[ours] = value
     # The cache that step 1 could write to, also where HOME is missing.
     return env | {"VIRTUAL_ENV": str(places.VENV), "UV_CACHE_DIR": str(places.uv_cache())}
@@ -35,8 +36,9 @@ def uv_environment() -> dict[str, str]:
 def install_uv(settings: dict) -> str:
     pin = f"uv=={settings['uv']}"
     if not _uv_is(settings["uv"]):
-        # Forced: an install that was killed leaves pip's record of a package whose files are not there.
-        command = [str(places.PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        # -vv: otherwise pip keeps to itself that the index refused, and says that there is no such package. Forced: an
+        # install that was killed leaves pip's record of a package whose files are not there.
+        command = [str(places.PYTHON), "-m", "pip", "install", "-vv", "--disable-pip-version-check"]
         mend = "the package index must be reachable: check the network or pip's index-url"
         call([*command, "--force-reinstall", pin], mend, clean_environment())
     return pin
