@@ -92,12 +92,12 @@ _ENTRIES: dict[str, _Entry] = {}
 _ASSUMPTIONS: dict[int, Callable[[], Any]] = {}
 # Where the claims of each question live, in the order in which they are listed; imported when first asked for.
 _MODULES = {
-    1: tuple(f"{__package__}.q1.{part}" for part in ("demand", "serving", "caching", "scaling", "cost")),
+    1: tuple(f"{__package__}.q1.{part}" for part in ("interview", "demand", "serving", "caching", "scaling", "cost")),
     2: tuple(f"{__package__}.q2.{part}" for part in ("corpus", "retrieval", "serving", "quality")),
     3: tuple(f"{__package__}.q3.{part}" for part in ("gates", "canary", "way_back")),
     4: tuple(f"{__package__}.q4.{part}" for part in ("traffic", "models", "judge", "people", "quality")),
     5: tuple(f"{__package__}.q5.{part}" for part in ("bill", "strategies", "hosting", "total")),
-    6: tuple(f"{__package__}.q6.{part}" for part in ("tokens", "cost", "latency")),
+    6: tuple(f"{__package__}.q6.{part}" for part in ("scope", "tokens", "cost", "latency")),
     7: tuple(f"{__package__}.q7.{part}" for part in ("waiting", "resources", "choices")),
 }
 
@@ -105,6 +105,14 @@ _MODULES = {
 def assumptions_of(question: int, factory: Callable[[], Any]) -> None:
     """Register what builds the default assumptions of a question."""
     _ASSUMPTIONS[question] = factory
+
+
+def default_assumptions(question: int) -> Any:
+    """What the question is judged under if nothing else is said. Raises KeyError for a question without claims."""
+    if question not in _MODULES:
+        raise KeyError(f"no claims for question {question}; there are some for {', '.join(map(str, questions()))}")
+    _import([question])
+    return _ASSUMPTIONS[question]()
 
 
 def claim(id: str, *, question: int, statement: str, stated: Any, implied: bool = False) -> Callable[[Judge], Judge]:

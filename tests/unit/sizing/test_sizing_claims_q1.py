@@ -17,6 +17,8 @@ DEFAULT = {record.id: record for record in claims(1)}
 
 # What the source prints or rests on, and the assumptions under which its verdict must turn into another one.
 FLIPS: dict[str, dict[str, Any]] = {
+    "q1.interview-minutes": {"point_seconds_high": 20.0},
+    "q1.model-sizes": {"gpus_per_instance": 8},
     "q1.messages-per-day": {"messages_per_user": Q(5, "message/user/day")},
     "q1.fleet-covers-average": {"requests_per_message": Q(2, "request/message")},
     "q1.fleet-covers-peak": {"stated_instances": 100},

@@ -21,6 +21,8 @@ FLIPS: dict[str, dict[str, Any]] = {
     "q3.latency-cases": {"cases": 5000},
     "q3.regression-pass": {"discordant": 0.03},
     "q3.share": {"share": 0.10},
+    "q3.rest-90": {"share": 0.10},
+    "q3.later-steps": {"users": 10_000.0},
     "q3.errors-24h": {"users_low": 50_000.0},
     "q3.latency-24h": {"users_low": 50_000.0},
     "q3.feedback-24h": {"users_high": 50_000.0},

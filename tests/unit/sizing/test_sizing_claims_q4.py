@@ -52,6 +52,7 @@ FLIPS: dict[str, dict[str, Any]] = {
     "q4.judge-50000-usd": {"stated_judge_bill": Q(300_000, "USD")},
     "q4.review-167": {"review_low": 0.000167},
     "q4.review-334": {"review_high": 0.000334},
+    "q4.review-30-s": {"context_high": 0.5},
     "q4.reviewers-170-own-rate": {"seat_ceiling": 0.99},
     "q4.reviewers-on-duty": {"review_low": 0.0002},
     "q4.reviewers-around-the-clock": {

@@ -41,6 +41,13 @@ FLIPS: dict[str, dict[str, Any]] = {
     "q5.kv-prefix": {"prompt_cache_minimum": 512.0},
     "q5.prompts-system": {"system_before": 400.0},
     "q5.prompts-examples": {"example_low": 60.0},
+    "q5.prompts-zero-shot": {"example_low": 100.0},
+    "q5.priority-order": {
+        "priority_caching": 2,
+        "priority_embeddings": 3,
+        "prompts_weeks_low": 1.0,
+        "prompts_weeks_high": 1.4,
+    },
     "q5.prompts-15k": {"example_high": 60.0},
     "q5.prompts-55k": {"prompts_saving": 20_000.0},
     "q5.batch-50-percent": {"batch_price": 1.0},

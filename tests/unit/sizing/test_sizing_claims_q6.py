@@ -17,6 +17,7 @@ DEFAULT = {record.id: record for record in claims(6)}
 
 # The assumptions under which the verdict of each claim must turn into another one.
 FLIPS: dict[str, dict[str, Any]] = {
+    "q6.owasp-10": {"owasp_covered": 10},
     "q6.average-200-lines": {"diff_p90": 60_000.0},
     "q6.input-2000": {"lines": 40.0},
     "q6.shared-context": {"file_tokens": 100.0, "lines": 20.0},

@@ -61,6 +61,18 @@ class Q1Assumptions(Described):
     min_instances: int = given(10, _SOURCE)
     warm_pool: int = given(3, _SOURCE)
     hours_per_month: float = given(730.0, "365 days / 12; the source counts 720")
+    sizes_asked: tuple[float, ...] = given((7.0, 70.0, 175.0), f"{_SOURCE}, billions of parameters to choose from")
+    phase_minutes: tuple[float, ...] = given(
+        (2.0, 5.0, 15.0, 5.0, 3.0), f"{_SOURCE}: clarify, picture, parts, trade-offs, operations"
+    )
+    phase_points: tuple[int, ...] = given(
+        (5, 9, 16, 4, 4), "counted: what the source's own answer to this question brings up in each phase"
+    )
+
+    # -- left open: the conversation
+    point_seconds: float = given(30.0, "assumed: to say one point and hear what comes back")
+    point_seconds_low: float = given(10.0, "assumed: one sentence")
+    point_seconds_high: float = given(60.0, "assumed: a point that is discussed")
 
     # -- left open: the model
     model: str = given("llama-3.1-70b", "a 70B model with the 8K context that the source asks for")

@@ -51,7 +51,8 @@ class Q2Assumptions(Described):
     query_rate: Annotated[Quantity, "request_rate"] = given(Q(1000, "request/s"), f"{_SOURCE}; taken as the peak")
     latency_target: Annotated[Quantity, "latency"] = given(Q(2, "s"), _SOURCE)
     variations: int = given(3, f"{_SOURCE}, written by an LLM and searched beside the original")
-    candidates: int = given(20, f"{_SOURCE}, passages that are reranked")
+    per_list: int = given(20, f"{_SOURCE}, passages of each search, by vectors and by words")
+    candidates: int = given(20, f"{_SOURCE}, passages that are left after fusion and reranked")
     top_k: int = given(5, f"{_SOURCE}, passages that the LLM reads")
     stated_replicas: int = given(3, _SOURCE)
     stated_replica_rate: float = given(500.0, f"{_SOURCE}, searches/s of one replica")
@@ -99,6 +100,9 @@ class Q2Assumptions(Described):
     )
     lexical_rate_high: float = given(_LEXICAL.value, f"{_LEXICAL}; if 167,000 chunks make no search longer")
     lexical_time: Annotated[Quantity, "latency"] = given(Q(5, "ms"), "assumed with network")
+    list_overlap: Annotated[float, "fraction"] = given(0.6, "assumed share of a list that the lists before it hold")
+    list_overlap_low: Annotated[float, "fraction"] = given(0.2, "assumed: vectors and words find different passages")
+    list_overlap_high: Annotated[float, "fraction"] = given(0.9, "assumed: nearly the same passages")
     dense_time: Annotated[Quantity, "latency"] = given(Q(5, "ms"), "assumed with network")
 
     # -- left open: encoders; parameters without the embedding table, which does no arithmetic

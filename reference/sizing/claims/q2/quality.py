@@ -91,6 +91,17 @@ def semantic_cache(a: Q2Assumptions, stated: float) -> Outcome:
 
 
 @claim(
+    "q2.cached-600",
+    question=2,
+    statement="A cache that answers 40 % leaves 600 queries a second for the LLM.",
+    stated=Q(600, "request/s"),
+)
+def cached_rate(a: Q2Assumptions, stated: Quantity) -> Outcome:
+    left = Q(a.rate * (1 - a.stated_cache_share), "request/s")
+    return close_to(stated, left, f"{a.rate:,.0f}/s x {1 - a.stated_cache_share:.0%}, while the cache is warm")
+
+
+@claim(
     "q2.cached-60",
     question=2,
     statement="With 40 % of the answers from the cache, 600 queries a second need 60 LLM instances.",

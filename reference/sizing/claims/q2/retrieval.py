@@ -93,6 +93,32 @@ def survives(a: Q2Assumptions, stated: Quantity) -> Outcome:
 
 
 @claim(
+    "q2.fused-20",
+    question=2,
+    statement="The 20 passages left after fusion are all that the searches of 20 each have found.",
+    stated=20,
+    implied=True,
+)
+def fused(a: Q2Assumptions, stated: float) -> Outcome:
+    lists = 2 * a.searches_per_query
+
+    def found(overlap: float) -> float:
+        return a.per_list * (1 + (lists - 1) * (1 - overlap))
+
+    return over_range(
+        found(a.list_overlap),
+        lambda overlap: found(overlap) <= a.candidates,
+        variable="share of a list that the lists before it hold",
+        low=a.list_overlap_low,
+        high=a.list_overlap_high,
+        search=(0.0, 1.0),
+        reason=f"{a.searches_per_query} wordings in 2 indexes are {lists} lists of {a.per_list}, with an overlap of "
+        f"{a.list_overlap:.0%} {found(a.list_overlap):.0f} different passages: fusion drops all but {a.candidates}, "
+        "unread by the reranker",
+    )
+
+
+@claim(
     "q2.lexical-3-nodes",
     question=2,
     statement="A BM25 cluster of 3 nodes is more than enough, for there are only 10,000 documents.",

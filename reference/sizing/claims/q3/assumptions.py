@@ -23,6 +23,7 @@ class Q3Assumptions(Described):
     picture_share: Annotated[float, "fraction"] = given(0.10, f"{_SOURCE}, the canary in the picture of the registry")
     share: Annotated[float, "fraction"] = given(0.05, f"{_SOURCE}, the canary in the workflow")
     hours: float = given(24.0, f"{_SOURCE}, time of the first step")
+    later_shares: tuple[float, ...] = given((0.25, 0.50, 1.0), f"{_SOURCE}, the steps after the first")
     cases: int = given(500, f"{_SOURCE}, test cases")
     accuracy_limit: Annotated[float, "fraction"] = given(0.85, _SOURCE)
     toxicity_limit: Annotated[float, "fraction"] = given(0.01, _SOURCE)

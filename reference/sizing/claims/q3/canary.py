@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reference.sizing import ab_tests
 from reference.sizing.claims.ledger import claim
-from reference.sizing.claims.verdicts import Outcome, close_to, enough, over_range
+from reference.sizing.claims.verdicts import Outcome, close_to, enough, over_choices, over_range
 
 from .assumptions import Q3Assumptions
 
@@ -13,6 +13,11 @@ from .assumptions import Q3Assumptions
 def share(a: Q3Assumptions, stated: float) -> Outcome:
     del stated
     return close_to(a.picture_share, a.share, f"the workflow of the same answer starts at {a.share:.0%}")
+
+
+@claim("q3.rest-90", question=3, stated=0.90, statement="Production keeps 90 % of the traffic (picture).")  # fmt: skip
+def rest(a: Q3Assumptions, stated: float) -> Outcome:
+    return close_to(stated, 1 - a.share, f"with the {a.share:.0%} canary of the workflow it keeps {1 - a.share:.0%}")
 
 
 @claim("q3.errors-24h", question=3, stated=24.0,
@@ -61,6 +66,24 @@ def business(a: Q3Assumptions, stated: float) -> Outcome:
         stated, needed / a.users * 24,
         f"a fall of {a.goal_drop:.0%} of {a.goal_rate:.0%} needs {needed:,} users in all, {needed / a.users:.1f} days "
         f"at {a.users:,.0f} a day",
+    )  # fmt: skip
+
+
+@claim("q3.later-steps", question=3, implied=True, stated=24.0,
+       statement="At 25 %, 50 % and 100 %, 24 hours each show the fall of conversion that 5 % could not.")  # fmt: skip
+def later_steps(a: Q3Assumptions, stated: float) -> Outcome:
+    lower = a.goal_rate * (1 - a.goal_drop)
+    needed = {
+        share: ab_tests.users_for_rate(a.goal_rate, lower, share, sides=1) / a.users * 24
+        for share in a.later_shares if share < 1
+    }  # fmt: skip
+    shown = {f"{share:.0%} ({hours:.1f} h)": hours <= stated for share, hours in needed.items()}
+    # Nobody is left on the old version at 100 %: there is nothing to compare with.
+    shown |= {f"{share:.0%} (no control left)": False for share in a.later_shares if share >= 1}
+    return over_choices(
+        max(needed.values()), shown, variable="step",
+        reason=f"a fall of {a.goal_drop:.0%} of {a.goal_rate:.0%} at {a.users:,.0f} users a day, one look at the end "
+        "of each step",
     )  # fmt: skip
 
 

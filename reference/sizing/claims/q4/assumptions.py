@@ -142,6 +142,12 @@ class Q4Assumptions(Described):
     api_model: str = given("gpt-4o-mini", _SOURCE)
 
     # -- left open: people
+    reading_per_s: float = given(5.3, "tokens/s: 238 words a minute (Brysbaert 2019, silent reading) x 4/3 tokens")
+    look_seconds: float = given(5.0, "assumed: to take in one picture")
+    verdict_seconds: float = given(15.0, "assumed: find the rule, choose the action, give the reason")
+    context_posts: float = given(2.0, "assumed: posts around a case that a reviewer reads")
+    context_low: float = given(0.0, "assumed: plain cases")
+    context_high: float = given(5.0, "assumed: irony, quotation, a dispute")
     seat_ceiling: Annotated[float, "fraction"] = given(0.85, "assumed: above it the line grows fast")
     contract_hours: float = given(40.0, "assumed week")
     present_share: Annotated[float, "fraction"] = given(0.85, "assumed: leave, illness and training taken off")

@@ -31,6 +31,23 @@ def review_high(a: Q4Assumptions, stated: Quantity) -> Outcome:
     return _review(a, a.review_high, stated)
 
 
+@claim("q4.review-30-s", question=4, statement="A person reviews a post in 30 seconds on average.", stated=Q(30, "s"))
+def review_time(a: Q4Assumptions, stated: Quantity) -> Outcome:
+    def seconds(context: float) -> float:
+        text = a.post_tokens / a.reading_per_s
+        own = {"text": text, "image": a.look_seconds, "video": a.clip_seconds, "link": text}
+        mean = sum(share * own[kind] for kind, share in a.kind_shares.items())
+        return mean + context * text + a.verdict_seconds
+
+    return over_range(
+        Q(seconds(a.context_posts), "s"), lambda context: seconds(context) <= magnitude(stated, "s"),
+        variable="posts of context that are read", low=a.context_low, high=a.context_high,
+        reason=f"posts in the stated mix, video watched at full length: {seconds(0):.0f} s, "
+        f"{a.verdict_seconds:g} of them for the verdict, and {a.post_tokens / a.reading_per_s:.1f} s more for each "
+        "post around it",
+    )  # fmt: skip
+
+
 @claim(
     "q4.reviewers-170-own-rate", question=4, implied=True, stated=170,
     statement="For 334 posts a minute at 30 s, 170 reviewers on duty are enough.",
@@ -50,11 +67,12 @@ def own_rate(a: Q4Assumptions, stated: float) -> Outcome:
 def on_duty(a: Q4Assumptions, stated: float) -> Outcome:
     rate = a.rate * a.review_low
     people = staffing(rate, a.review_seconds, a.shifts, a.seat_ceiling)
-    affordable = a.stated_reviewers * a.seat_ceiling / a.review_seconds / a.rate
+    few, most = (n * a.seat_ceiling / a.review_seconds / a.rate for n in (a.stated_reviewers_low, a.stated_reviewers))
     return enough(
         a.stated_reviewers, people.seats,
         f"{a.review_low:.0%} are {rate:,.0f} cases/s of {a.review_seconds:g} s: {people.seats:,} seats, "
-        f"{people.on_shift:,} people on shift; {a.stated_reviewers} reviewers can see {affordable:.3%} of the posts",
+        f"{people.on_shift:,} people on shift; {a.stated_reviewers_low} to {a.stated_reviewers} reviewers can see "
+        f"{few:.3%} to {most:.3%} of the posts",
     )  # fmt: skip
 
 

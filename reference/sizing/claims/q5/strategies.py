@@ -154,6 +154,20 @@ def examples(a: Q5Assumptions, stated: float) -> Outcome:
     )  # fmt: skip
 
 
+@claim("q5.prompts-zero-shot", question=5, implied=True, stated=Q(15_000, "USD"),
+       statement="Going from 5 examples to none brings the $15K alone.")  # fmt: skip
+def zero_shot(a: Q5Assumptions, stated: Quantity) -> Outcome:
+    fewer = a.examples_before - a.examples_none
+    middle = (a.example_low + a.example_high) / 2
+    return over_range(
+        Q(_prompt_saving(a, fewer * middle), "USD"),
+        lambda tokens: _prompt_saving(a, fewer * tokens) >= magnitude(stated, "USD"),
+        variable="tokens of an example", low=a.example_low, high=a.example_high,
+        reason=f"{fewer:g} examples of {middle:.0f} tokens are {fewer * middle:.0f} of {a.tokens_in:.0f} input tokens; "
+        "what the answers lose without them is not counted",
+    )  # fmt: skip
+
+
 @claim("q5.prompts-15k", question=5, stated=Q(15_000, "USD"),
        statement="Shorter system prompts and fewer examples save $15K of $70K.")  # fmt: skip
 def prompts(a: Q5Assumptions, stated: Quantity) -> Outcome:

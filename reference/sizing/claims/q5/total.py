@@ -133,6 +133,34 @@ def priority(a: Q5Assumptions, stated: float) -> Outcome:
     )  # fmt: skip
 
 
+@claim("q5.priority-order", question=5, stated=6,
+       statement="The six are in the order in which a week of work brings most.")  # fmt: skip
+def priority_order(a: Q5Assumptions, stated: float) -> Outcome:
+    saving = _savings(a)
+    weeks = {
+        "routing": a.weeks_routing, "caching": a.weeks_caching, "batching": a.weeks_batch,
+        "embeddings": a.weeks_embeddings, "small model": a.weeks_small,
+    }  # fmt: skip
+    places = {
+        "routing": a.priority_routing, "embeddings": a.priority_embeddings, "caching": a.priority_caching,
+        "prompts": a.priority_prompts, "batching": a.priority_batch, "small model": a.priority_small,
+    }  # fmt: skip
+
+    def right(prompts_weeks: float) -> int:
+        """How many of the six stand where the dollars a week put them."""
+        rate = {name: saving[name] / (weeks | {"prompts": prompts_weeks})[name] for name in saving}
+        order = sorted(rate, key=lambda name: -rate[name])
+        return sum(place == 1 + order.index(name) for name, place in places.items())
+
+    middle = (a.prompts_weeks_low + a.prompts_weeks_high) / 2
+    return over_range(
+        right(middle), lambda prompts_weeks: right(prompts_weeks) >= stated,
+        variable="weeks of work on prompts", low=a.prompts_weeks_low, high=a.prompts_weeks_high,
+        reason=f"by the stated savings and weeks (work on prompts, which never ends, taken as {middle:g}) "
+        f"{right(middle)} of {stated:g} stand at their place",
+    )  # fmt: skip
+
+
 def _pays_back(a: Q5Assumptions, saving: float, weeks: float) -> Outcome:
     """Whether the first month's saving pays for the work, if the stated weeks are too few by some factor."""
     cost = weeks * 5 * a.day_cost

@@ -35,6 +35,8 @@ class Q6Assumptions(Described):
     cap: float = given(0.50, f"{_SOURCE}, dollars at most for one change")
     changes_per_day: float = given(1000.0, _SOURCE)
     days: float = given(30.0, "the source's month, weekends included")
+    owasp_stated: int = given(10, f"{_SOURCE}, categories of the OWASP Top 10")
+    owasp_covered: int = given(8, "categories of 2021 that a rule of reference.agents cites; a test counts")
 
     # -- left open: the size of real changes
     diff_p50: float = given(_P50.value, str(_P50))
