@@ -12,7 +12,8 @@ import time
 from typing import Any
 
 from benchmarks.common import Result, spread
-from reference.serving.model_routing.curves import Judged, Operating
+from reference.serving.model_routing.curves import Operating
+from reference.serving.model_routing.judged import Judged
 from reference.serving.model_routing.router import Kind
 
 KEEP = 0.95
@@ -100,8 +101,9 @@ def run(quick: bool = False) -> Result:
 
     from reference.rag.embedding.choice import default_query_embedder
     from reference.serving.model_routing import recording, shipped, small_model
-    from reference.serving.model_routing.curves import operate, with_costs
+    from reference.serving.model_routing.curves import operate
     from reference.serving.model_routing.evaluation import cross_fit, fit, judged_of
+    from reference.serving.model_routing.judged import with_costs
     from reference.serving.model_routing.small_tasks import small_tasks
 
     recorded = recording.read()

@@ -184,7 +184,9 @@ table(routes, ["method", "route"])
 # a lone request takes, so that a slow machine shows the same picture as a fast one.
 
 # %%
-from reference.serving.experiments.modes_comparison import compare, crossings, measure_roof
+from reference.serving.experiments.modes_comparison import compare
+from reference.serving.experiments.modes_crossings import crossings
+from reference.serving.experiments.modes_workload import measure_roof
 
 roof = in_a_loop(measure_roof(engine, tokens=answer_tokens, at_once=at_once))
 record("roof_tokens_per_s", roof.tokens_per_s, unit="token/second",

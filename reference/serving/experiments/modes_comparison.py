@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reference.serving.experiments.engine_watch import Watch, drained, watching
 from reference.serving.experiments.modes_clients import Ask, Clients, End, Mode, Outcome
+from reference.serving.experiments.modes_workload import Roof, workload
 
 if TYPE_CHECKING:
-    import httpx
-
-    from reference.serving.experiments.modes_service import ModesService, Serves
-
-_LOOK_S = 0.2
-_FEWEST = 8
-_TOPICS = (
-    "a parcel that is late", "an invoice with a wrong address", "a password that was forgotten", "a broken screen",
-    "a refund that did not come", "opening hours on a holiday", "a subscription to end", "a charger that gets hot",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Roof:
-    """The most that this engine gives to requests of this shape, asked directly, `at_once` of them at a time.
-
-    Tokens are those of answers. `one_s`: median seconds of a request that is alone.
-    """
-
-    tokens_per_s: float
-    at_once: int
-    n: int
-    one_s: float
-    answer_tokens: int
-
-    @property
-    def requests_per_s(self) -> float:
-        return self.tokens_per_s / self.answer_tokens
+    from reference.serving.experiments.modes_service import ModesService
 
 
 @dataclass(frozen=True)
@@ -109,29 +82,6 @@ class Comparison:
         return sum(len(set(some)) == 1 for some in several), len(several)
 
 
-def workload(rate: float, seconds: float, *, model: str, tokens: int, seed: int, sentences: int = 2) -> tuple[Ask, ...]:
-    """Requests with Poisson arrivals of `rate` per second, as many as fit into `seconds`, at least eight.
-
-    Every answer has exactly `tokens` tokens, so that modes differ in nothing but their waiting. Prompts differ from
-    each other in their first words, so that no prefix cache helps those that come later.
-    """
-    if not (rate > 0 and seconds > 0 and tokens >= 1 and sentences >= 1):
-        raise ValueError(f"rate, seconds, tokens and sentences must be positive, got {rate}, {seconds}, {tokens}")
-    rng = np.random.default_rng(seed)
-    count = max(_FEWEST, round(rate * seconds))
-    due = np.sort(rng.uniform(0, count / rate, count))  # Poisson arrivals, given their number
-    asks = []
-    for number in range(count):
-        topics = rng.choice(len(_TOPICS), sentences)
-        words = " ".join(f"Customer {rng.integers(10_000, 99_999)} writes about {_TOPICS[one]}." for one in topics)
-        body = {
-            "model": model, "messages": [{"role": "user", "content": f"{words} Answer politely."}],
-            "max_tokens": tokens, "temperature": 0, "seed": 7, "ignore_eos": True,
-        }  # fmt: skip
-        asks.append(Ask(number, float(due[number]), body))
-    return tuple(asks)
-
-
 def held(mode: Mode, window_s: float, busy_s: float) -> float:
     """Seconds of an engine that a mode must pay for.
 
@@ -140,77 +90,6 @@ def held(mode: Mode, window_s: float, busy_s: float) -> float:
     it.)
     """
     return window_s if mode in {Mode.SYNC, Mode.STREAMING} else min(busy_s, window_s)
-
-
-async def measure_roof(engine: Serves, *, tokens: int, at_once: int, waves: int = 3, alone: int = 4) -> Roof:
-    """`at_once` requests in flight until `waves` times as many are done; before that, `alone` of them one by one."""
-    import httpx
-
-    asks = workload(1.0, at_once * waves + alone, model=engine.model, tokens=tokens, seed=1)
-    headers = {"authorization": f"Bearer {engine.api_key}"}
-    limits = httpx.Limits(max_connections=None)
-    async with httpx.AsyncClient(
-        base_url=engine.base_url, headers=headers, timeout=120, trust_env=False, limits=limits
-    ) as http:
-        free = asyncio.Semaphore(at_once)
-
-        async def one(ask: Ask) -> float:
-            async with free:
-                begun = time.perf_counter()
-                reply = await http.post("/chat/completions", json=ask.body)
-                reply.raise_for_status()
-                return time.perf_counter() - begun
-
-        await one(asks[0])
-        single = [await one(ask) for ask in asks[:alone]]
-        begun = time.perf_counter()
-        await asyncio.gather(*(one(ask) for ask in asks[alone:]))
-        seconds = time.perf_counter() - begun
-    n = len(asks) - alone
-    return Roof(n * tokens / seconds, at_once, n, float(np.median(single)), tokens)
-
-
-@dataclass
-class Watch:
-    """The engine's counters over a while."""
-
-    tokens: float = 0.0
-    busy_s: float = 0.0
-
-
-@contextlib.asynccontextmanager
-async def watching(http: httpx.AsyncClient, engine: Serves) -> AsyncIterator[Watch]:
-    """Looks at the engine's /metrics every 0.2 s; a look that finds a request counts as busy until the next."""
-    root = engine.base_url.removesuffix("/v1")
-    watch = Watch()
-
-    async def look() -> tuple[float, float]:
-        text = (await http.get(f"{root}/metrics")).text
-        values = {"vllm:num_requests_running": 0.0, "vllm:generation_tokens_total": 0.0}
-        for line in text.splitlines():
-            name = line.split("{", 1)[0].split(" ", 1)[0]
-            if name in values:
-                values[name] += float(line.rsplit(" ", 1)[1])
-        return values["vllm:num_requests_running"], values["vllm:generation_tokens_total"]
-
-    async def keep() -> None:
-        last, (running, _) = time.perf_counter(), await look()
-        while True:
-            await asyncio.sleep(_LOOK_S)
-            now, before = time.perf_counter(), running
-            running, _ = await look()
-            if before or running:
-                watch.busy_s += now - last
-            last = now
-
-    _, begun = await look()
-    task = asyncio.create_task(keep())
-    try:
-        yield watch
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
-        watch.tokens = (await look())[1] - begun
 
 
 def summarise(
@@ -260,19 +139,6 @@ async def _one(
     return outcomes, watch
 
 
-async def drained(engine: Serves, timeout_s: float = 10.0) -> None:
-    """Waits until the engine has nothing to do, or somebody else keeps it busy: one mode must not slow the next."""
-    import httpx
-
-    from reference.serving.jobs.yielding import engine_load
-
-    deadline = time.perf_counter() + timeout_s
-    async with httpx.AsyncClient(trust_env=False) as http:
-        load = engine_load(http, engine.base_url)
-        while await load() > 0 and time.perf_counter() < deadline:  # noqa: ASYNC110 - the engine tells nobody
-            await asyncio.sleep(0.1)
-
-
 async def compare(
     service: ModesService, *, shares: Sequence[float], seconds: float, roof: Roof, deadline_s: float,
     seed: int = 7, patience_s: float = 120.0, modes: Sequence[Mode] = tuple(Mode),
@@ -295,44 +161,3 @@ async def compare(
             if progress is not None:
                 progress(points[-1])
     return Comparison(roof, deadline_s, tuple(points), kept)
-
-
-def crossing(loads: Sequence[float], values: Sequence[float], level: float, *, rising: bool) -> float | None:
-    """The load at which `values` first pass `level` upwards (`rising`) or downwards, by a straight line between two.
-
-    0.0 if they are beyond it at the lightest load already, None if they never are. loads: rising.
-    """
-    if len(loads) != len(values) or not loads:
-        raise ValueError(f"as many values as loads are needed, got {len(values)} and {len(loads)}")
-    sign = 1 if rising else -1
-    above = [sign * (value - level) for value in values]
-    if above[0] > 0:
-        return 0.0
-    for place in range(1, len(loads)):
-        if above[place] > 0:
-            part = -above[place - 1] / (above[place] - above[place - 1])
-            return loads[place - 1] + part * (loads[place] - loads[place - 1])
-    return None
-
-
-def crossings(result: Comparison, *, in_time: float = 0.95, gain: float = 0.1) -> dict[str, float | None]:
-    """Loads (arrival rate over the roof's) at which the choice of a mode changes; 0.0 and None as in `crossing`.
-
-    `sync late`, `streaming late`: fewer than `in_time` of all requests are answered in time. `jobs answer more`: more
-    requests than sync, by `gain`. `batch saves little`: sync needs at most `gain` more engine seconds per answer.
-    """
-    by_mode = {mode: result.of(mode) for mode in Mode}
-    loads = [one.share for one in by_mode[Mode.SYNC]]
-
-    def useful(mode: Mode) -> list[float]:
-        return [one.in_time / one.n for one in by_mode[mode]]
-
-    now, later, bulk = by_mode[Mode.SYNC], by_mode[Mode.ASYNC], by_mode[Mode.BATCH]
-    more = [b.answered / max(1, a.answered) for a, b in zip(now, later, strict=True)]
-    dearer = [(a.held_s / max(1, a.answered)) / (b.held_s / max(1, b.answered)) for a, b in zip(now, bulk, strict=True)]
-    return {
-        "sync late": crossing(loads, useful(Mode.SYNC), in_time, rising=False),
-        "streaming late": crossing(loads, useful(Mode.STREAMING), in_time, rising=False),
-        "jobs answer more": crossing(loads, more, 1 + gain, rising=True),
-        "batch saves little": crossing(loads, dearer, 1 + gain, rising=False),
-    }

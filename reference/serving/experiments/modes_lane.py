@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference.serving.experiments.engine_watch import drained
 from reference.serving.experiments.modes_clients import Clients, End, Mode, begin_batch
-from reference.serving.experiments.modes_comparison import Roof, drained, workload
+from reference.serving.experiments.modes_workload import Roof, workload
 
 if TYPE_CHECKING:
     import httpx

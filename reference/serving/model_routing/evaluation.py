@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reference.serving.model_routing.curves import Curve, Judged, curve, length_scores, oracle_scores, safe_threshold
+from reference.serving.model_routing.curves import Curve, curve, length_scores, oracle_scores, safe_threshold
+from reference.serving.model_routing.judged import Judged
 from reference.serving.model_routing.questions import split_of
 from reference.serving.model_routing.recording import SOME, STRONG, Recording
 from reference.serving.model_routing.router import Kind, Router, train

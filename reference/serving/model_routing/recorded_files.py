@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reference.serving.model_routing.curves import Judged
+from reference.serving.model_routing.judged import Judged
 from reference.serving.model_routing.sealed import RoutingError
 
 _TRUE, _FALSE = {"true", "1", "1.0", "yes"}, {"false", "0", "0.0", "no"}

@@ -23,7 +23,9 @@ from reference.serving.gateway.upstream import Delta, Finish, Upstream, Usage, e
 from reference.serving.model_routing import small_model
 from reference.serving.model_routing.questions import many_labels
 from reference.serving.model_routing.sealed import RoutingError
-from reference.serving.model_routing.small_model_server import MOST_BYTES, last_user_text, main, small_model_server
+from reference.serving.model_routing.small_model_app import MOST_BYTES
+from reference.serving.model_routing.small_model_requests import last_user_text
+from reference.serving.model_routing.small_model_server import main, small_model_server
 
 MESSAGES = [{"role": "user", "content": "cancel my subscription"}]
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.serving.model_routing.curves import (
-    Judged,
     area_over_random,
     curve,
     length_scores,
@@ -17,8 +16,8 @@ from reference.serving.model_routing.curves import (
     random_cost_share,
     random_line,
     safe_threshold,
-    with_costs,
 )
+from reference.serving.model_routing.judged import Judged, with_costs
 from reference.serving.model_routing.sealed import RoutingError
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.serving import models, padded_model, vllm_metadata
+from reference.serving import gguf_conversion, models, padded_model, vllm_metadata
 from reference.serving.models import ModelError
 
 
@@ -45,7 +45,7 @@ def test_weights_equal_the_dequantised_file_to_bfloat16_precision(folder, gguf):
 
 def test_every_packaged_tensor_is_written_once(folder, gguf):
     header, _ = padded_model.read_safetensors(folder / "model.safetensors")
-    assert set(header) == {models.safetensors_name(name) for name in gguf}
+    assert set(header) == {gguf_conversion.safetensors_name(name) for name in gguf}
     assert len(header) == len(gguf)
     parameters = sum(int(np.prod(entry["shape"])) for entry in header.values())
     assert parameters == 134_515_008  # SmolLM2-135M with tied embeddings
@@ -103,7 +103,7 @@ def test_interrupted_unpacking_leaves_no_model(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
-    monkeypatch.setattr(models, "_write_tokenizer", interrupted)
+    monkeypatch.setattr(gguf_conversion, "_write_tokenizer", interrupted)
     with pytest.raises(KeyboardInterrupt):
         models.default_model_dir()
     assert [p.name for p in (tmp_path / "models").iterdir() if p.is_dir()] == []
@@ -117,7 +117,7 @@ def test_interrupted_unpacking_leaves_no_model(tmp_path, monkeypatch):
 )
 def test_bfloat16_is_the_nearest_value(values):
     array = np.array(values, dtype=np.float32)
-    back = (models.to_bfloat16(array).astype(np.uint32) << 16).view(np.float32)
+    back = (gguf_conversion.to_bfloat16(array).astype(np.uint32) << 16).view(np.float32)
     assert (np.abs(back - array) <= np.maximum(np.abs(array) * 2**-8, 1e-38)).all()
 
 
@@ -126,7 +126,7 @@ def test_unpermuting_undoes_the_interleaving_of_rotary_halves(heads, half):
     rows = heads * 2 * half
     weight = np.arange(rows * 3, dtype=np.float32).reshape(rows, 3)
     interleaved = weight.reshape(heads, 2, half, 3).swapaxes(1, 2).reshape(rows, 3)
-    assert (models.unpermute_rope(interleaved, heads) == weight).all()
+    assert (gguf_conversion.unpermute_rope(interleaved, heads) == weight).all()
 
 
 @pytest.mark.parametrize(("files", "message"), [

@@ -11,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.serving.experiments import modes_comparison, modes_fleet, modes_lane, modes_resume
+from reference.serving.experiments import modes_comparison, modes_crossings, modes_fleet, modes_lane, modes_resume
+from reference.serving.experiments.engine_watch import Watch, drained
 from reference.serving.experiments.modes_clients import End, Mode, Outcome
-from reference.serving.experiments.modes_comparison import Comparison, Roof, Watch, crossing, summarise, workload
+from reference.serving.experiments.modes_comparison import Comparison, summarise
+from reference.serving.experiments.modes_crossings import crossing
 from reference.serving.experiments.modes_service import modes_service
+from reference.serving.experiments.modes_workload import Roof, measure_roof, workload
 from reference.serving.jobs import yielding
 from reference.serving.stub_engine import StubEngine
 from workbook.figures import q7_running
@@ -37,7 +40,7 @@ def service(stub):
 @pytest.fixture(scope="module")
 def ran(service, stub) -> Comparison:
     """Few requests, at a load that the stub bears: nobody is late however slow the machine is."""
-    roof = asyncio.run(modes_comparison.measure_roof(stub, tokens=TOKENS, at_once=SLOTS, waves=2, alone=1))
+    roof = asyncio.run(measure_roof(stub, tokens=TOKENS, at_once=SLOTS, waves=2, alone=1))
     slow = Roof(8.0 * TOKENS, roof.at_once, roof.n, roof.one_s, TOKENS)
     with service.workers(1, slots_normal=SLOTS, slots_low=SLOTS, yield_running=SLOTS):
         return asyncio.run(
@@ -96,7 +99,7 @@ def test_a_client_gives_up_at_its_deadline_and_is_counted(service):
     asks = workload(50.0, 0.2, model=service.engine.model, tokens=500, seed=3)
     outcomes, _ = asyncio.run(modes_comparison._one(service, Mode.SYNC, asks, 0.3, 30.0))
     assert [one.end for one in outcomes] == [End.TIMED_OUT] * len(asks)
-    asyncio.run(modes_comparison.drained(service.engine))
+    asyncio.run(drained(service.engine))
 
 
 def test_a_refused_request_is_no_failure(stub):
@@ -196,7 +199,7 @@ def test_crossings_name_the_load_at_which_a_mode_stops_to_pay():
     for share, answered, spent in ((0.5, 10, 20.0), (1.5, 5, 5.25)):
         points += [point(Mode.SYNC, share, answered, answered, spent), point(Mode.STREAMING, share, 10, 10, spent)]
         points += [point(Mode.ASYNC, share, 10, 0, 10.0), point(Mode.BATCH, share, 10, 0, 10.0)]
-    found = modes_comparison.crossings(Comparison(Roof(1.0, 1, 1, 1.0, 4), 1.0, tuple(points), {}))
+    found = modes_crossings.crossings(Comparison(Roof(1.0, 1, 1, 1.0, 4), 1.0, tuple(points), {}))
     assert found["sync late"] == pytest.approx(0.6)
     assert found["streaming late"] is None
     assert found["jobs answer more"] == pytest.approx(0.6)
