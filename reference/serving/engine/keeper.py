@@ -21,7 +21,8 @@ import time
 from typing import Any
 
 from reference.serving.engine import state as files
-from reference.serving.engine.spec import EngineSpec, explain_failure
+from reference.serving.engine.failures import explain_failure
+from reference.serving.engine.spec import EngineSpec
 
 POLL_S = 0.5
 WATCH_S = 2.0

@@ -7,7 +7,7 @@
 | WORKBOOK_ENGINE_PORT | loopback port | a free one |
 | WORKBOOK_ENGINE_KV_GIB | memory for the KV cache on CPU, GiB | 1 |
 | WORKBOOK_ENGINE_MAX_LEN | context length, tokens | the model's own, at most 8192 |
-| WORKBOOK_ENGINE_THREADS | compute threads on CPU | all cores |
+| WORKBOOK_ENGINE_THREADS | compute threads on CPU | all cores that this machine or container may use |
 | WORKBOOK_ENGINE_ARGS | further arguments of vLLM's server | none |
 | WORKBOOK_ENGINE_IDLE_S | stop after so long without a request | 1800 |
 | WORKBOOK_ENGINE_GRACE_S | the same when no process is attached any more | 600 |
@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
+import platform
 import shlex
 import shutil
 import socket
@@ -29,6 +29,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from reference.serving.engine import access, host
 from reference.serving.models import ModelError, chosen_model
 
 GIB = 1024**3
@@ -103,7 +104,7 @@ class EngineSpec:
             device="cuda" if gpu_count() else "cpu",
             max_model_len=int(limit or min(own or 8192, 8192)),
             kv_gib=number_from_environment("WORKBOOK_ENGINE_KV_GIB", 1, 0.1, 4096),
-            threads=int(number_from_environment("WORKBOOK_ENGINE_THREADS", os.cpu_count() or 1, 1, 1024)),
+            threads=int(number_from_environment("WORKBOOK_ENGINE_THREADS", host.usable_cores(), 1, 1024)),
             port=int(number_from_environment("WORKBOOK_ENGINE_PORT", 0, 0, 65535)),
             extra=extra,
             idle_s=number_from_environment("WORKBOOK_ENGINE_IDLE_S", 1800, 1, 1e9),
@@ -128,6 +129,8 @@ class EngineSpec:
                 "--scheduling-policy", "priority",  # equal priorities are served first come, first served
                 "--generation-config", "vllm",  # sampling defaults of the API, not of the model's folder
                 "--enable-prompt-tokens-details", "--enable-server-load-tracking", "--disable-uvicorn-access-log",
+                # vLLM's own check of the key leaves /invocations and /tokenize open.
+                "--middleware", access.NAME,
                 # JSON without blanks: a small model that may write white space between fields writes little else.
                 "--structured-outputs-config", '{"backend": "guidance", "disable_any_whitespace": true}',
                 ]  # fmt: skip
@@ -178,8 +181,6 @@ def preflight(spec: EngineSpec) -> None:
     """Say within a second what vLLM would say badly, or after its 50 s start. Raises EngineError."""
     import importlib.util
 
-    import psutil
-
     if importlib.util.find_spec("vllm") is None:
         raise EngineError("vLLM is not installed here; run `make setup`, or set WORKBOOK_ENGINE_URL to a server")
     if spec.port and (owner := port_owner(spec.port)):
@@ -187,14 +188,26 @@ def preflight(spec: EngineSpec) -> None:
             f"port {spec.port} (WORKBOOK_ENGINE_PORT) is taken by {owner}; stop it or choose another port"
         )
     if spec.device == "cpu":
-        need = weight_bytes(spec.source) + spec.kv_gib * GIB + OVERHEAD_BYTES
-        free = psutil.virtual_memory().available
-        if need > free:
-            raise EngineError(
-                f"the engine needs about {need / 1e9:.1f} GB ({weight_bytes(spec.source) / 1e9:.1f} weights, "
-                f"{spec.kv_gib * GIB / 1e9:.1f} KV cache, {OVERHEAD_BYTES / 1e9:.1f} programs) and {free / 1e9:.1f} GB "
-                "are free: close something, or lower WORKBOOK_ENGINE_KV_GIB"
-            )
+        check_host(spec)
+
+
+def check_host(spec: EngineSpec) -> None:
+    """Instruction sets and memory for the CPU build, as the container leaves them. Raises EngineError."""
+    flags = host.cpu_flags()
+    if platform.machine() in ("x86_64", "AMD64") and flags and "avx2" not in flags:
+        raise EngineError(
+            "this CPU has no AVX2, which vLLM's CPU build needs: use another machine, a GPU, or WORKBOOK_ENGINE_URL "
+            "(in a virtual machine: let it see the CPU's own instruction sets, `host` in place of a generic model)"
+        )
+    need = weight_bytes(spec.source) + spec.kv_gib * GIB + OVERHEAD_BYTES
+    total, free = host.memory_bytes()
+    if need > free:
+        mend = "close something" if need < total else "give this machine or its container more memory"
+        raise EngineError(
+            f"the engine needs about {need / 1e9:.1f} GB ({weight_bytes(spec.source) / 1e9:.1f} weights, "
+            f"{spec.kv_gib * GIB / 1e9:.1f} KV cache, {OVERHEAD_BYTES / 1e9:.1f} programs) and {free / 1e9:.1f} GB "
+            f"of {total / 1e9:.1f} are free: {mend}, lower WORKBOOK_ENGINE_KV_GIB, or set WORKBOOK_ENGINE_URL"
+        )
 
 
 def port_owner(port: int) -> str | None:
@@ -221,33 +234,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-# What vLLM prints -> what a reader should do.
-_KNOWN_FAILURES = [
-    (r"Address already in use", "the port was taken meanwhile; start again"),
-    (r"Available memory on node|No available memory for the cache|out of memory|Cannot allocate memory",
-     "too little memory: lower WORKBOOK_ENGINE_KV_GIB, or close something"),
-    (r"estimated maximum model length is (\d+)",
-     "the KV cache is too small for one request: raise WORKBOOK_ENGINE_KV_GIB or lower WORKBOOK_ENGINE_MAX_LEN"),
-    (r"Repo id must be|is not a local folder and is not a valid model|Can't load the configuration|"
-     r"LocalEntryNotFound|Failed to resolve|offline mode",
-     "the model cannot be fetched: name a folder on this machine in WORKBOOK_MODEL"),
-    (r"error: (unrecognized arguments|argument)", "WORKBOOK_ENGINE_ARGS has something that vLLM does not know"),
-    (r"Failed to infer device type", "vLLM's metadata is damaged: `workbook doctor --fix`"),
-    (r"Illegal instruction", "this CPU lacks instructions that the vLLM build uses (AVX2 or AVX-512)"),
-]  # fmt: skip
-
-
-def explain_failure(log: str, exit_code: int | None) -> str:
-    """One message from the end of vLLM's log: the line that names the fault, and the mend where it is known."""
-    lines = log.splitlines()
-    errors = [line for line in lines if re.search(r"\b\w*(Error|Exception)\b[:(]|error:", line)]
-    said = re.sub(r"^.*?(?=\w*(Error|Exception)\b|error:)", "", errors[-1]).strip() if errors else "\n".join(lines[-5:])
-    for pattern, mend in _KNOWN_FAILURES:
-        if match := re.search(pattern, log):
-            line = next(line for line in lines if match[0].splitlines()[0] in line)
-            return f"{mend} (vLLM: {line[-200:].strip()})"
-    if exit_code is not None and exit_code < 0:
-        return f"vLLM was ended by signal {-exit_code}" + (": probably out of memory" if exit_code == -9 else "")
-    return f"vLLM exited with {exit_code}: {said[-400:]}"

@@ -16,7 +16,8 @@ import pytest
 
 from reference.serving.engine import EngineError, client, shared_engine, status, stop_shared
 from reference.serving.engine import state as files
-from reference.serving.engine.spec import EngineSpec, explain_failure, preflight
+from reference.serving.engine.failures import explain_failure
+from reference.serving.engine.spec import EngineSpec, preflight
 
 FAKE = Path(__file__).parents[2] / "fakes" / "fake_vllm.py"
 ROOT = Path(__file__).parents[3]
@@ -296,7 +297,7 @@ def test_port_that_is_taken_is_named_with_its_owner(home, monkeypatch):
 
 def test_too_little_memory_is_said_before_the_start(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_KV_GIB", "4000")
-    with pytest.raises(EngineError, match=r"GB are free.*WORKBOOK_ENGINE_KV_GIB"):
+    with pytest.raises(EngineError, match=r"are free: .*WORKBOOK_ENGINE_KV_GIB"):
         preflight(EngineSpec.from_environment())
 
 

@@ -35,8 +35,9 @@ def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
     if url := os.environ.get("WORKBOOK_ROLLOUT_ENGINE_URL", "").strip():
         yield _external(url)
         return
+    from reference.serving.engine.failures import explain_failure
     from reference.serving.engine.keeper import end_with_parent, stop_server
-    from reference.serving.engine.spec import EngineError, EngineSpec, explain_failure, free_port, preflight
+    from reference.serving.engine.spec import EngineError, EngineSpec, free_port, preflight
     from reference.serving.engine.state import get
 
     spec = dataclasses.replace(
