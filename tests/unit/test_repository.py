@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import tomllib
@@ -13,27 +12,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("reference", "exercises", "workbook")
 LONGEST_MODULE = 400
-
-# A room may import from those it lists, and from itself.
-ROOMS = {
-    "reference.sizing": (),
-    "reference": ("reference",),
-    "exercises": ("reference",),
-    "workbook": ("reference", "exercises"),
-}
-# Seconds to import: inside the functions that need them only.
-HEAVY = {
-    "vllm",
-    "torch",
-    "transformers",
-    "guidellm",
-    "sentence_transformers",
-    "ray",
-    "scipy.stats",
-    "jupyterlab",
-    "litellm",
-}
-PURE = {"redis", "httpx", "openai", "fastapi", "uvicorn", "requests", "socket", "subprocess"}  # not in reference.sizing
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -53,104 +31,10 @@ def modules() -> list[Path]:
     return sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-def name_of(path: Path) -> str:
-    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-
-
-def imports(tree: ast.Module, module: str, is_package: bool, top_level_only: bool = False) -> set[str]:
-    """Full names that a module imports. top_level_only: leaves out functions and `if TYPE_CHECKING:`."""
-    found: set[str] = set()
-
-    def visit(node: ast.AST) -> None:
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = module.split(".") if is_package else module.split(".")[:-1]
-                parts = parts[: len(parts) - node.level + 1]
-                base = ".".join([*parts, base] if base else parts)
-            found.add(base)
-            found.update(f"{base}.{alias.name}" for alias in node.names)
-        if top_level_only:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-                return
-            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-                for child in node.orelse:
-                    visit(child)
-                return
-        for child in ast.iter_child_nodes(node):
-            visit(child)
-
-    visit(tree)
-    return found
-
-
-def imports_of(path: Path, top_level_only: bool = False) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return imports(tree, name_of(path), path.name == "__init__.py", top_level_only)
-
-
-def is_in(name: str, package: str) -> bool:
-    return name == package or name.startswith(package + ".")
-
-
-def breaches(module: str, imported: set[str]) -> set[str]:
-    """Imports of our own packages that point up."""
-    room = next(room for room in ROOMS if is_in(module, room))
-    allowed = (room, *ROOMS[room])
-    own = {name for name in imported if any(is_in(name, package) for package in PACKAGES)}
-    return {
-        name
-        for name in own
-        # `import reference` on the way to reference.sizing is the package itself
-        if name != "reference" and not any(is_in(name, package) for package in allowed)
-    }
-
-
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_imports_point_down(path):
-    assert breaches(name_of(path), imports_of(path)) == set()
-
-
-def test_an_import_that_points_up_is_seen():
-    def found(module: str, code: str) -> set[str]:
-        return breaches(module, imports(ast.parse(code), module, False))
-
-    assert found("reference.sizing.units", "from reference.serving import engine")
-    assert found("reference.sizing.units", "from ..serving import engine")
-    assert found("reference.sizing.units", "def f():\n    import workbook.values")
-    assert found("reference.serving.engine", "from workbook import paths")
-    assert not found("reference.serving.engine", "from reference.sizing import units")
-    assert not found("reference.sizing.units", "from .bands import check")
-
-
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_heavy_packages_are_imported_where_they_are_used(path):
-    at_import = {name for name in imports_of(path, top_level_only=True) if any(is_in(name, heavy) for heavy in HEAVY)}
-    assert at_import == set()
-
-
-def test_a_heavy_import_at_the_top_is_seen():
-    def found(code: str) -> set[str]:
-        return imports(ast.parse(code), "reference.serving.x", False, top_level_only=True) & HEAVY
-
-    assert found("from scipy import stats") == {"scipy.stats"}
-    assert found("try:\n    import torch\nexcept ImportError:\n    torch = None") == {"torch"}
-    assert found("def f():\n    import torch") == set()
-    assert found("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import torch") == set()
-
-
-@pytest.mark.parametrize("path", [p for p in modules() if is_in(name_of(p), "reference.sizing")], ids=name_of)
-def test_the_sizing_core_reaches_for_no_network_and_no_process(path):
-    at_import = {name.split(".")[0] for name in imports_of(path, top_level_only=True)}
-    assert at_import & PURE == set()
-
-
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_a_module_is_short_enough_to_read(path):
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= LONGEST_MODULE, "one subject each: split it"
+def test_a_module_is_short_enough_to_read():
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in modules()}
+    too_long = {str(path.relative_to(ROOT)): count for path, count in lines.items() if count > LONGEST_MODULE}
+    assert too_long == {}, "one subject each: split it"
 
 
 # Built from parts, so that this file does not find itself.
