@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from .core import NONE, new_try
+from .core import new_try
 from .core_fleet_state import (
     DRAINING,
     FAILED,
@@ -23,7 +23,7 @@ from .core_fleet_state import (
 from .core_retry import add_timer, count_first, drop_first_timer, end_without_answer
 from .core_routing import choose, region_for, watch
 from .core_scaling import become_ready, floor_now, outage, scale, start_one, switch_off
-from .core_state import SOURCES, Engine, State, cached, compiled, compiled_apart
+from .core_state import NONE, SOURCES, Engine, State, cached, compiled, compiled_apart
 from .core_steps import arrive, end_step, give_up
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from .core import blocks_for, blocks_used, change_load, cut_leap, drop_kv, free_try, leave_batch, make_room, start_step
+from .core import change_load, cut_leap, free_try, leave_batch, start_step
+from .core_kv import blocks_for, blocks_used, drop_kv, make_room
 from .core_state import GIVEN_UP, NONE, WAITING, Engine, State, compiled
 
 
