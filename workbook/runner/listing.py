@@ -7,6 +7,7 @@
     needs = ["engine"]                 # parts started before the run: "engine"
     min_code_cells = 12                # fewer means cells were lost
     min_values = 5                     # values that a run must record
+    runs = { "vLLM" = "reference.serving.engine" }  # optional: real parts, each with a module that the notebook imports
 
     [notebook.profiles.ci]
     cell_timeout = 120                 # seconds per cell
@@ -50,6 +51,7 @@ class Notebook:
     min_code_cells: int
     min_values: int
     profiles: dict[str, Profile]
+    runs: dict[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -124,7 +126,7 @@ def select(notebooks: list[Notebook], names: list[str] | None) -> list[Notebook]
     return [n for n in notebooks if n in chosen]
 
 
-_FIELDS = {"file", "title", "question", "needs", "min_code_cells", "min_values", "profiles"}
+_FIELDS = {"file", "title", "question", "needs", "min_code_cells", "min_values", "profiles", "runs"}
 
 
 def _row(folder: Path, row: dict[str, Any], number: int) -> Notebook:
@@ -148,6 +150,9 @@ def _row(folder: Path, row: dict[str, Any], number: int) -> Notebook:
     question = row.get("question")
     if question is not None and not _is_count(question):
         raise ListingError(f"{where}: `question` is {question!r}", "write the question's number, 1 or more")
+    runs = row.get("runs", {})
+    if not isinstance(runs, dict) or not all(isinstance(module, str) for module in runs.values()):
+        raise ListingError(f"{where}: `runs` is no table of texts", 'write { "PART" = "reference.MODULE" }')
     profiles = row.get("profiles", {})
     for name in PROFILES:
         if name not in profiles:
@@ -166,6 +171,7 @@ def _row(folder: Path, row: dict[str, Any], number: int) -> Notebook:
         min_code_cells=row.get("min_code_cells", 1),
         min_values=row.get("min_values", 0),
         profiles={name: _profile(where, name, profiles[name]) for name in PROFILES},
+        runs=dict(runs),
     )
 
 

@@ -12,7 +12,7 @@ import functools
 import math
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Literal
@@ -119,10 +119,10 @@ def _same(value: float, unit: str, number: float, of: str) -> bool:
     return math.isclose(float((asked / found).to("").magnitude), 1.0, rel_tol=1e-6) if number else value == 0
 
 
-def judged_figures(question: int | None = None) -> list[JudgedFigure]:
-    """Every figure with its verdict, the ledger judged now."""
-    records = {record.id: record for record in claims(question)}
-    return [_judge(figure, records) for figure in stated_figures(question)]
+def judged_figures(question: int | None = None, records: Iterable[Claim] | None = None) -> list[JudgedFigure]:
+    """Every figure with its verdict. records: those of the question if they are judged already, else judged now."""
+    known = {record.id: record for record in (claims(question) if records is None else records)}
+    return [_judge(figure, known) for figure in stated_figures(question)]
 
 
 def _judge(figure: StatedFigure, records: Mapping[str, Claim]) -> JudgedFigure:
@@ -136,7 +136,9 @@ def _judge(figure: StatedFigure, records: Mapping[str, Claim]) -> JudgedFigure:
         unread = [value for value in figure.values if not any(carries(one, value, figure.unit) for one in own)]
         if unread:
             return JudgedFigure(figure, None, f"none of its records read {unread[0]:g}: name the one that does")
-    return JudgedFigure(figure, own[0].verdict, own[0].reason)
+    failed = [one.id for one in own[1:] if one.verdict == "does-not-hold" != own[0].verdict]
+    rest = f"; of what rests on it, {', '.join(failed)} does not hold" if failed else ""
+    return JudgedFigure(figure, own[0].verdict, own[0].reason + rest)
 
 
 def _given(figure: StatedFigure) -> JudgedFigure:

@@ -65,6 +65,13 @@ def test_a_record_that_never_read_the_figure_does_not_judge_it() -> None:
     assert _with("q1.weights", values=(140_000.0,), unit="MB").verdict is not None
 
 
+def test_a_figure_that_holds_names_what_rests_on_it_and_does_not() -> None:
+    cap = _with("q6.cap", records=("q6.cap-average", "q6.cap-tail"))
+    assert (cap.verdict, RECORDS["q6.cap-tail"].verdict) == ("holds", "does-not-hold")
+    assert cap.reason.endswith("; of what rests on it, q6.cap-tail does not hold")
+    assert _with("q6.cap", records=("q6.cap-tail", "q6.cap-average")).reason == RECORDS["q6.cap-tail"].reason
+
+
 def test_a_given_figure_must_be_what_the_question_assumes_and_be_read() -> None:
     assert _with("q2.documents").verdict == "given"
     assert _with("q2.documents", values=(9_000.0,)).verdict is None

@@ -57,6 +57,8 @@ def test_a_listed_notebook_that_is_missing_is_an_error(sized):
         (r"profiles\.laptop", "profiles.desktop", "profile 'laptop' is missing"),
         (r"question = 1", "question = 0", "`question` is 0"),
         (r"question = 1", 'needs = ["gpu"]', "`needs` has 'gpu'"),
+        (r"question = 1", 'runs = ["vLLM"]', "`runs` is no table"),
+        (r"question = 1", "runs = { vLLM = 1 }", "`runs` is no table"),
         (r"min_values = 2", "min_values = -1", "`min_values` is -1"),
         (r'file = "q1_size.ipynb"', 'file = "../q1_size.ipynb"', "beside notebooks.toml"),
         (r"\[\[notebook\]\]", "[[notebook]", "not valid TOML"),
