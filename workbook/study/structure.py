@@ -25,8 +25,8 @@ SECTIONS = (
 # The last paragraphs of every notebook's first cell, and the index's.
 LEGEND = (
     "Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, "
-    "or in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and "
-    "probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand."
+    "or in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times "
+    "and probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand."
 )
 BACK = "[All questions, study paths and where you stand](index.ipynb)"
 OPENING = "0"  # the part before section 1

@@ -62,16 +62,16 @@ def lab(tmp_path, interviews):
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(SAMPLES)]),
             **{f"JUPYTER_{name}_DIR": str(tmp_path / name) for name in ("CONFIG", "DATA", "RUNTIME")},
             "JUPYTERLAB_SETTINGS_DIR": str(tmp_path / "settings"),
-            "JUPYTERLAB_WORKSPACES_DIR": str(tmp_path / "workspaces"),
-        }
+        },
+        tmp_path,
     )
     with (tmp_path / "lab.log").open("wb") as out:
         process = subprocess.Popen(
-            lab_arguments(folder, port, True), env=environment, cwd=folder, stdout=out, stderr=out
+            lab_arguments(folder, port, True, tmp_path), env=environment, cwd=folder, stdout=out, stderr=out
         )
     try:
         url = f"http://127.0.0.1:{port}"
-        _wait_until_up(url, process, tmp_path / "lab.log")
+        _wait_until_up(url, process, tmp_path / f"jupyterlab-{port}.log")
         yield url, folder
     finally:
         process.terminate()

@@ -1,0 +1,1 @@
+"""JupyterLab as the workbook starts it: its own workspace, a quiet terminal, a log file."""
