@@ -63,6 +63,7 @@ def spawn_server(directory: Path, address: Path) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        umask=0o077,  # dump.rdb holds hashes of keys, and the secret of webhooks
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
 

@@ -25,7 +25,7 @@ def write_whole(path: str | Path, text: str) -> Path:
     return target
 
 
-def write_all(folder: str | Path, texts: Mapping[str, str]) -> dict[str, Path]:
+def write_all(folder: str | Path, texts: Mapping[str, str], mode: int = 0o644) -> dict[str, Path]:
     """Write `texts` (file name -> content) into `folder`, which is made; returns name -> path. Raises OSError.
 
     Everything is written beside its place first, so that a full disk changes nothing there.
@@ -35,6 +35,7 @@ def write_all(folder: str | Path, texts: Mapping[str, str]) -> dict[str, Path]:
     with tempfile.TemporaryDirectory(dir=target, prefix=".export-") as scratch:
         for name, text in texts.items():
             (Path(scratch) / name).write_text(text, encoding="utf-8")
+            (Path(scratch) / name).chmod(mode)
         for name in texts:
             os.replace(Path(scratch) / name, target / name)
     return {name: target / name for name in texts}

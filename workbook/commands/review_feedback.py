@@ -86,7 +86,7 @@ def open_store(path: Path | None, *, make: bool = False) -> OutcomeStore | None:
     if path is None:
         path = default_path()
         if make:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         elif not path.is_file():
             return None
     elif not path.absolute().parent.is_dir():

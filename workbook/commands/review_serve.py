@@ -62,7 +62,7 @@ def command(
         reader = GitHubReader(api, os.environ.pop("REVIEW_READ_TOKEN", ""))
         if deliveries is None:
             deliveries = cache_dir() / "review" / "deliveries.db"
-            deliveries.parent.mkdir(parents=True, exist_ok=True)
+            deliveries.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         seen = Deliveries(deliveries)
         store = open_store(outcomes, make=True)
         fresh = _Fresh(lambda: reviewer(budget=budget, suggestions=suggestions, outcomes=store))

@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from reference.sizing.files import write_all
+from reference.sizing.spreadsheet import harmless
 from workbook.grading.marking import total, total_points
 from workbook.grading.results import Graded
-from workbook.grading.text import clean, harmless
+from workbook.grading.text import clean
 from workbook.grading.types import Assignment, Student
 
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -33,7 +34,8 @@ def write_grades(path: Path, assignment: Assignment, results: Sequence[Graded]) 
     "moodle" -> path. Raises OSError."""
     names = {"grades": path.name, **{lms: f"{path.stem}-{lms}{path.suffix}" for lms in ("canvas", "moodle")}}
     tables = {"grades": grades, "canvas": canvas, "moodle": moodle}
-    written = write_all(path.parent, {names[key]: table(assignment, results) for key, table in tables.items()})
+    texts = {names[key]: table(assignment, results) for key, table in tables.items()}
+    written = write_all(path.parent, texts, mode=0o600)  # grades, wherever --out puts them
     return {key: written[name] for key, name in names.items()}
 
 

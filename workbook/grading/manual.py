@@ -17,8 +17,8 @@ from pathlib import Path
 
 from exercises.catalogue import exercise
 from reference.sizing.files import write_whole
+from reference.sizing.spreadsheet import as_typed
 from workbook.grading.csv_files import as_csv, points
-from workbook.grading.text import as_typed
 from workbook.grading.types import Assignment, GradingError
 
 COLUMNS = ("student", "exercise", "criterion", "points", "of", "comment", "answer", "changed")

@@ -73,11 +73,12 @@ class Log:
         """A new file, named for the question and the local time. Raises WorkbookError if it cannot be written."""
         where, stamp = folder(), datetime.now().strftime("%Y%m%d-%H%M%S")
         try:
-            where.mkdir(parents=True, exist_ok=True)
+            where.mkdir(parents=True, exist_ok=True, mode=0o700)
             for number in range(1, 100):
                 path = where / f"{question}-{stamp}{f'-{number}' if number > 1 else ''}.jsonl"
                 try:
-                    path.open("x").close()
+                    # What somebody said in an interview is theirs alone.
+                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
                 except FileExistsError:
                     continue
                 return cls(path)

@@ -19,7 +19,7 @@ def index_folder(name: str) -> Path:
             f"the index name {name!r}: use up to 64 letters, digits, '-', '_' and '.', a letter or digit first"
         )
     folder = cache_dir() / "indexes"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, mode=0o700)  # the reader's own documents
     return folder / name
 
 

@@ -117,12 +117,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RoutingError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    app = create_app(model, embedder.embed, options.name, os.environ.get("SMALL_MODEL_API_KEY", ""))
+    given = os.environ.get("SMALL_MODEL_API_KEY", "").strip()
+    key = given or secrets.token_urlsafe(16)  # no key would be an engine for every user of the machine
+    app = create_app(model, embedder.embed, options.name, key)
     print(
         f"{options.name} ({model.version}): http://127.0.0.1:{listener.getsockname()[1]}/v1",
         file=sys.stderr,
         flush=True,
     )
+    if not given:
+        print(f"key, as SMALL_MODEL_API_KEY is not set: {key}", file=sys.stderr, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
     return 0

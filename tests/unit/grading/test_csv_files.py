@@ -7,10 +7,10 @@ import pytest
 from marking_values import BUILD, FIND, NUMBERS, TEXT, all_right, assignment, graded, ran, right, submission
 
 from exercises.catalogue import exercise
+from reference.sizing.spreadsheet import as_typed, harmless
 from workbook.grading.csv_files import CANVAS, as_csv, canvas, grades, moodle, points, write_grades
 from workbook.grading.marking import with_manual
 from workbook.grading.results import Graded
-from workbook.grading.text import as_typed, harmless
 from workbook.grading.types import Flag, Student
 
 AUTOMATIC = (NUMBERS, FIND, BUILD)

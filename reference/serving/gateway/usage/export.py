@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from reference.serving.gateway.settings import Settings, SettingsError
 from reference.serving.gateway.usage.records import HOUR_S, hash_key, split_key
 from reference.serving.gateway.usage.report import COLUMNS, rows
+from reference.sizing.spreadsheet import harmless
 
 if TYPE_CHECKING:
     import redis
@@ -87,7 +88,8 @@ def _csv(file: IO[str]) -> Callable[[dict[str, Any]], object]:
 
     def line(row: dict[str, Any]) -> None:
         plain = {name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()}
-        writer.writerow(plain)
+        # A feature is the client's word, and the operator's spreadsheet would run it.
+        writer.writerow({name: harmless(value) if isinstance(value, str) else value for name, value in plain.items()})
 
     return line
 
