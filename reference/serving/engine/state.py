@@ -16,9 +16,12 @@ import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reference.serving.models import cache_dir
+
+if TYPE_CHECKING:
+    import psutil
 
 
 def engine_dir() -> Path:
@@ -29,12 +32,34 @@ def engine_dir() -> Path:
 
 
 def start_time(pid: int) -> float | None:
-    """When a process began, None if it does not live. Together with the pid it names one process for good."""
+    """When a process began, None if it does not live. Together with the pid it names one process for good.
+
+    Seconds on a clock of this boot of the machine, not of the calendar: a corrected clock would make a living engine
+    look like another process, and a second one would be started beside it.
+    """
     import psutil
 
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+    except psutil.Error:
+        return None
+    try:
+        # Field 22 of proc(5), counted after the name, which may hold blanks and brackets.
+        ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+        boot = int(Path("/proc/sys/kernel/random/boot_id").read_text()[:4], 16)
+    except (OSError, ValueError, IndexError):
+        return calendar_start(process)
+    return boot * 1e7 + ticks / os.sysconf("SC_CLK_TCK")
+
+
+def calendar_start(process: psutil.Process) -> float | None:
+    """Where the system has no /proc: seconds since the epoch."""
+    import psutil
+
+    try:
+        return process.create_time()
     except psutil.Error:
         return None
 

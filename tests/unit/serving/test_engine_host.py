@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import psutil
 import pytest
 
 from reference.serving.engine import EngineError, host
+from reference.serving.engine import state as files
 from reference.serving.engine.failures import KNOWN_FAILURES, explain_failure
 from reference.serving.engine.spec import EngineSpec, check_host
 
@@ -156,3 +158,18 @@ def test_an_unknown_end_names_the_log(monkeypatch, tmp_path):
 
 def test_every_known_failure_has_a_mend_of_its_own():
     assert len({mend for _, mend in KNOWN_FAILURES}) == len(KNOWN_FAILURES)
+
+
+def test_a_corrected_clock_does_not_make_a_living_process_another_one(monkeypatch):
+    before = files.start_time(os.getpid())
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self, *rest: 0.0)  # what the calendar would now say
+    assert files.is_alive(os.getpid(), before)
+
+
+def test_two_boots_of_one_machine_do_not_share_a_process(monkeypatch):
+    before = files.start_time(os.getpid())
+    real = Path.read_text
+    now = Path("/proc/sys/kernel/random/boot_id").read_text()
+    later = {"/proc/sys/kernel/random/boot_id": f"{(int(now[:4], 16) + 1) % 2**16:04x}{now[4:]}"}
+    monkeypatch.setattr(Path, "read_text", lambda self, *rest, **named: later.get(str(self)) or real(self))
+    assert not files.is_alive(os.getpid(), before)

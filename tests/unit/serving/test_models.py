@@ -109,6 +109,26 @@ def test_interrupted_unpacking_leaves_no_model(tmp_path, monkeypatch):
     assert [p.name for p in (tmp_path / "models").iterdir() if p.is_dir()] == []
 
 
+def test_what_a_killed_unpacking_left_is_removed_and_a_full_disk_is_named(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    left = tmp_path / "models" / ".unpacking-old"
+    left.mkdir(parents=True)
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
+    monkeypatch.setattr(models.gguf_conversion, "write_model", full)
+    with pytest.raises(ModelError, match="No space left on device; free some space"):
+        models.default_model_dir()
+    assert not left.exists()
+
+
+def test_a_cache_folder_that_cannot_be_written_is_named_with_the_variable_that_moves_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write anywhere, so it is pretended
+    with pytest.raises(ModelError, match="cannot be written; set WORKBOOK_CACHE"):
+        models.cache_dir()
+
+
 @given(
     st.lists(
         st.floats(width=32, allow_nan=False, allow_infinity=False, min_value=-(2.0**100), max_value=2.0**100),
