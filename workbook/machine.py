@@ -38,25 +38,17 @@ def _cpuinfo() -> str:
 
 def usable_cores() -> int:
     """Cores that this process may use: fewer than the machine has, in a container or under taskset."""
+    from reference.serving.engine import host
+
     affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+    return min(host.usable_cores(), len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
 def memory_bytes() -> tuple[int, int]:
     """(total, available), of the machine or of the container where that is less."""
-    import psutil
+    from reference.serving.engine import host
 
-    memory = psutil.virtual_memory()
-    total, available = memory.total, memory.available
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-    except (OSError, ValueError):
-        return total, available
-    if limit.isdigit() and int(limit) < total:
-        total = int(limit)
-        available = min(available, max(0, total - used))
-    return total, available
+    return host.memory_bytes()
 
 
 def gpus() -> list[str]:

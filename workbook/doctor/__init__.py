@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from workbook.doctor import machine_checks, package_checks, service_checks
+from workbook.doctor import machine_checks, package_checks, place_checks, service_checks
 from workbook.doctor.model import Check
 
 CHECKS: dict[str, Callable[[], Check]] = {
+    "system": place_checks.system,
     "python": machine_checks.python,
+    "set_up": place_checks.set_up,
     "cores": machine_checks.cores,
     "cpu_flags": machine_checks.cpu_flags,
     "memory": machine_checks.memory,
     "disk": machine_checks.disk,
+    "folders": place_checks.folders,
+    "limits": place_checks.limits,
+    "clock": place_checks.clock,
     "gpu": machine_checks.gpu,
     "torch": package_checks.torch,
     "vllm": package_checks.vllm,

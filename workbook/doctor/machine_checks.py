@@ -29,8 +29,9 @@ def python() -> Check:
 
 
 def cores() -> Check:
-    usable = machine.usable_cores()
-    found = f"{usable} usable, {machine.cpu_model()}"
+    usable, cores_here = machine.usable_cores(), os.cpu_count() or 1
+    of = f" of {cores_here}" if usable < cores_here else ""
+    found = f"{usable}{of} usable, {machine.cpu_model()}"
     if usable < 2:
         return Check("cores", "warn", found, "measured timings are noisy on one core; give the machine two or more")
     return Check("cores", "ok", found)

@@ -24,10 +24,11 @@ def model() -> Check:
 
 def engine() -> Check:
     from reference.serving import engine as shared
+    from reference.serving.models import ModelError
 
     try:
         now = shared.status()
-    except shared.EngineError as error:
+    except (shared.EngineError, ModelError) as error:
         return Check("engine", "fail", str(error), "as the message says")
     if now.phase == "external":
         return Check("engine", "ok", f"WORKBOOK_ENGINE_URL serves {now.model}")
