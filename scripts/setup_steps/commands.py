@@ -25,7 +25,7 @@ def only_one() -> Iterator[None]:
         opened = open(places.LOG, "ab")  # noqa: SIM115  closed below
     except OSError as error:
         mend = f"it is somebody else's (sudo?): remove it and {places.VENV} as its owner, then run the command again"
-        raise StepFailed(f"{places.LOG} cannot be written: {error.strerror}", mend) from None
+        raise StepFailed(f"setup.log cannot be written ({places.LOG}): {error.strerror}", mend) from None
     with opened as log:
         try:
             import fcntl
