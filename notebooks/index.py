@@ -1,48 +1,84 @@
 # %% [markdown]
 # # AI system design, executed
 #
-# Interview questions about AI systems, each as a notebook that clarifies, sizes and then **runs** its answer on real
-# engines. No number without evidence: every figure is DERIVED from named assumptions, MEASURED on this machine,
-# SIMULATED, or CITED with source and date.
+# Seven interview questions about AI systems, each as a notebook that clarifies, sizes and then **runs** its answer on real
+# engines.
 #
-# **How to study a question.** Read the question, close the notebook, answer it aloud in 30 minutes. Then run the
-# notebook cell by cell and compare: your assumptions against the table in section 1, your sizing against the claims in
-# section 2, your trade-offs against section 5. Move the sliders. Do the exercises last.
+# **Begin here.** Press *Run > Run All Cells*: in a few seconds this page knows where you stand and what comes next. Then
+# [choose a path](#How-much-time-have-you-got?) or open any question; they do not build on each other.
+#
+# <!-- questions: written by python -m workbook.study.front --write -->
+#
+# | | question | what really runs in it |
+# |:--|:--|:--|
+# | 1 | [**Serve an LLM to one million users**](q1_serve_an_llm.ipynb) | [vLLM under load up to its knee](q1_serve_an_llm.ipynb#4.3-The-load-curve-and-its-knee) · [its prefix cache](q1_serve_an_llm.ipynb#4.4-The-KV-prefix-cache:-3x-of-what%3F) · [a gateway on Redis](q1_serve_an_llm.ipynb#4.6-The-gateway) · [a day of a million users, simulated to the token](q1_serve_an_llm.ipynb#5.2-A-day-at-a-million-users) |
+# | 2 | [**Answer from 10,000 documents, 1,000 times a second**](q2_rag.ipynb) | [an ingestion that is killed and goes on](q2_rag.ipynb#4.4-Ingestion-that-can-be-killed) · [search and reranking, stage by stage](q2_rag.ipynb#4.5-What-each-stage-is-worth) · [answers whose sentences are checked](q2_rag.ipynb#4.7-Answers-that-can-be-checked) · [stages that fail or are late](q2_rag.ipynb#4.8-When-things-go-wrong) |
+# | 3 | [**Release a model version, and take it back**](q3_model_versions.ipynb) | [vLLM that swaps adapters while it serves](q3_model_versions.ipynb#4.2-An-engine-that-swaps-versions-while-it-serves) · [gates on real versions](q3_model_versions.ipynb#4.3-Gates-before-any-user-sees-it) · [a bad release that goes back by itself](q3_model_versions.ipynb#4.6-A-bad-release,-live:-back-before-it-spreads) · [a controller that dies](q3_model_versions.ipynb#4.8-Two-controllers,-one-dead) |
+# | 4 | [**Moderate one million posts a minute**](q4_moderation.ipynb) | [rules against disguises](q4_moderation.ipynb#4.2-Tier-1:-rules-in-two-views-of-the-text) · [images and video](q4_moderation.ipynb#4.3-Images-and-video) · [calibrated classifiers](q4_moderation.ipynb#4.4-Tier-2:-models-that-know-how-sure-they-are) · [a Redis stream whose workers are killed](q4_moderation.ipynb#4.8-The-stream:-nothing-lost,-nothing-decided-twice) |
+# | 5 | [**Cut a bill of $500,000 a month**](q5_cost.ipynb) | [a bill from the gateway's counters](q5_cost.ipynb#4.1-The-bill,-from-the-gateway%27s-own-counters) · [a router](q5_cost.ipynb#4.2-Routing:-who-is-sure%3F) · [a semantic cache in Qdrant](q5_cost.ipynb#4.3-Caching:-a-hit-that-is-wrong-costs-more-than-a-miss) · [six strategies on the same requests](q5_cost.ipynb#4.8-All-six-on-the-same-requests) |
+# | 6 | [**Review code with several agents**](q6_code_review.ipynb) | [five specialists side by side](q6_code_review.ipynb#4.2-Side-by-side) · [faults put into real releases, found or missed](q6_code_review.ipynb#4.5-How-good-is-it%3F-Precision,-recall,-and-silence) · [hostile pull requests](q6_code_review.ipynb#4.6-Hostile-pull-requests) · [a budget that stops](q6_code_review.ipynb#4.8-The-hard-stop) |
+# | 7 | [**Answer at once, as a stream, or later**](q7_sync_async.ipynb) | [the same requests through four modes](q7_sync_async.ipynb#4.2-The-same-requests-through-four-modes) · [a stream that breaks and goes on](q7_sync_async.ipynb#4.6-A-connection-breaks-in-the-middle-of-a-stream) · [signed webhooks](q7_sync_async.ipynb#4.8-Webhooks:-signed,-and-repeated-until-somebody-answers) · [workers under `kill -9`](q7_sync_async.ipynb#4.10-kill--9,-again-and-again) |
+#
+# **How to study a question.** Read it, close the notebook, answer it aloud in 30 minutes. Then run the notebook cell by
+# cell and compare: your assumptions with section 1, your sizing with the claims in section 2, your trade-offs with
+# section 5. Move the sliders. Do the exercises last; their numbers are yours, and a check never says the answer.
 #
 # **How to run.** *Run > Run All Cells* in any notebook. The first one starts a vLLM server (about a minute), the others
 # attach to it; it stops by itself when it is idle, or with `workbook stop`.
+#
+# Every figure carries a badge. **DERIVED**: computed from named assumptions. **MEASURED**: taken in this very run, or
+# in a recorded one that is named. **SIMULATED**: replayed by a program with measured, derived or stated times and
+# probabilities. **CITED**: somebody else's, with source and date. Nothing is typed in by hand.
 
-# %%
-from IPython.display import Markdown
-
-from workbook.paths import notebooks_dir
-from workbook.runner.listing import load
-
-listed = [n for n in load(notebooks_dir()) if n.question]
-Markdown("\n".join(f"- **Question {n.question}**: [{n.title}]({n.path.name})" for n in listed))
+# %% tags=["parameters"]
+plan = "week"  # the path that is shown in full: weekend, week or month
 
 # %% [markdown]
-# ## Exercises and interviews
+# ## Where you stand
 #
-# Section 8 of every notebook: exercises with numbers of your own, checked at once. [Mock interview](interview.ipynb): the same
-# questions aloud, with a clock and an interviewer who changes the numbers; your progress stands there too.
+# Read from this machine's progress file; nothing leaves the machine. `workbook progress` shows it in a terminal, with
+# your most frequent slips.
 
 # %%
-import pandas as pd
+from workbook.study import show
 
-from exercises.catalogue import QUESTIONS, exercises_of
-from exercises.model import Kind
+show.stand()
 
-pd.DataFrame(
-    [
-        {
-            "": question,
-            **{str(kind): sum(one.kind is kind for one in exercises_of(question)) for kind in Kind},
-            "minutes": sum(one.minutes for one in exercises_of(question)),
-        }
-        for question in QUESTIONS
-    ]
-).style.hide(axis="index")
+# %% [markdown]
+# ## How much time have you got?
+
+# %%
+show.paths()
+
+# %% [markdown]
+# Step by step (another path: change `plan` above and run all cells again):
+
+# %%
+show.path(plan)
+
+# %% [markdown]
+# ## Every section
+#
+# All seven notebooks have the same sections, so you know where to look.
+#
+# <!-- sections: written by python -m workbook.study.front --write -->
+#
+# | section | Q1 | Q2 | Q3 | Q4 | Q5 | Q6 | Q7 |
+# |:--|:--|:--|:--|:--|:--|:--|:--|
+# | 1. Clarify (2 minutes) | [1](q1_serve_an_llm.ipynb#1.-Clarify-%282-minutes%29) | [1](q2_rag.ipynb#1.-Clarify-%282-minutes%29) | [1](q3_model_versions.ipynb#1.-Clarify-%282-minutes%29) | [1](q4_moderation.ipynb#1.-Clarify-%282-minutes%29) | [1](q5_cost.ipynb#1.-Clarify-%282-minutes%29) | [1](q6_code_review.ipynb#1.-Clarify-%282-minutes%29) | [1](q7_sync_async.ipynb#1.-Clarify-%282-minutes%29) |
+# | 2. Size it | [2](q1_serve_an_llm.ipynb#2.-Size-it) | [2](q2_rag.ipynb#2.-Size-it) | [2](q3_model_versions.ipynb#2.-Size-it) | [2](q4_moderation.ipynb#2.-Size-it) | [2](q5_cost.ipynb#2.-Size-it) | [2](q6_code_review.ipynb#2.-Size-it) | [2](q7_sync_async.ipynb#2.-Size-it) |
+# | 3. High-level architecture | [3](q1_serve_an_llm.ipynb#3.-High-level-architecture) | [3](q2_rag.ipynb#3.-High-level-architecture) | [3](q3_model_versions.ipynb#3.-High-level-architecture) | [3](q4_moderation.ipynb#3.-High-level-architecture) | [3](q5_cost.ipynb#3.-High-level-architecture) | [3](q6_code_review.ipynb#3.-High-level-architecture) | [3](q7_sync_async.ipynb#3.-High-level-architecture) |
+# | 4. Deep dive, running (15 minutes) | [4](q1_serve_an_llm.ipynb#4.-Deep-dive,-running-%2815-minutes%29) | [4](q2_rag.ipynb#4.-Deep-dive,-running-%2815-minutes%29) | [4](q3_model_versions.ipynb#4.-Deep-dive,-running-%2815-minutes%29) | [4](q4_moderation.ipynb#4.-Deep-dive,-running-%2815-minutes%29) | [4](q5_cost.ipynb#4.-Deep-dive,-running-%2815-minutes%29) | [4](q6_code_review.ipynb#4.-Deep-dive,-running-%2815-minutes%29) | [4](q7_sync_async.ipynb#4.-Deep-dive,-running-%2815-minutes%29) |
+# | 5. Scaling and trade-offs (5 minutes) | [5](q1_serve_an_llm.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) | [5](q2_rag.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) | [5](q3_model_versions.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) | [5](q4_moderation.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) | [5](q5_cost.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) | [5](q6_code_review.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) | [5](q7_sync_async.ipynb#5.-Scaling-and-trade-offs-%285-minutes%29) |
+# | 6. Monitoring and operations (3 minutes) | [6](q1_serve_an_llm.ipynb#6.-Monitoring-and-operations-%283-minutes%29) | [6](q2_rag.ipynb#6.-Monitoring-and-operations-%283-minutes%29) | [6](q3_model_versions.ipynb#6.-Monitoring-and-operations-%283-minutes%29) | [6](q4_moderation.ipynb#6.-Monitoring-and-operations-%283-minutes%29) | [6](q5_cost.ipynb#6.-Monitoring-and-operations-%283-minutes%29) | [6](q6_code_review.ipynb#6.-Monitoring-and-operations-%283-minutes%29) | [6](q7_sync_async.ipynb#6.-Monitoring-and-operations-%283-minutes%29) |
+# | 7. What interviewers ask next | [7](q1_serve_an_llm.ipynb#7.-What-interviewers-ask-next) | [7](q2_rag.ipynb#7.-What-interviewers-ask-next) | [7](q3_model_versions.ipynb#7.-What-interviewers-ask-next) | [7](q4_moderation.ipynb#7.-What-interviewers-ask-next) | [7](q5_cost.ipynb#7.-What-interviewers-ask-next) | [7](q6_code_review.ipynb#7.-What-interviewers-ask-next) | [7](q7_sync_async.ipynb#7.-What-interviewers-ask-next) |
+# | 8. Exercises | [8](q1_serve_an_llm.ipynb#8.-Exercises) | [8](q2_rag.ipynb#8.-Exercises) | [8](q3_model_versions.ipynb#8.-Exercises) | [8](q4_moderation.ipynb#8.-Exercises) | [8](q5_cost.ipynb#8.-Exercises) | [8](q6_code_review.ipynb#8.-Exercises) | [8](q7_sync_async.ipynb#8.-Exercises) |
+#
+# And beside them:
+#
+# <!-- others: written by python -m workbook.study.front --write -->
+#
+# - [Mock interview](interview.ipynb)
 
 # %% [markdown]
 # ## Is this machine ready?
@@ -50,12 +86,30 @@ pd.DataFrame(
 # The same checks as `workbook doctor`; a warning says what to do about it.
 
 # %%
+import pandas as pd
+
 from workbook.doctor import run_checks
 
 checks = run_checks()
 pd.DataFrame(
     [(c.status, c.name, c.found, c.mend or "") for c in checks], columns=["", "check", "found", "what to do"]
 ).style.hide(axis="index").set_properties(**{"text-align": "left"})
+
+# %% [markdown]
+# ## When something fails
+#
+# | what you see | what to do |
+# |:--|:--|
+# | a cell says why and what to do | do that; the workbook's own errors always end with the next step |
+# | `ModuleNotFoundError` | the kernel is not the workbook's: *Kernel > Change Kernel*, or start with `make lab` again |
+# | the engine does not start | `workbook doctor` looks for what is missing; `workbook stop` and run the cell again; the log is `engine.log` in the folder that the starting line names |
+# | a cell never ends | *Kernel > Interrupt*; then *Kernel > Restart Kernel and Run up to Selected Cell* |
+# | the kernel died | memory: close other notebooks (*Kernel > Shut Down All Kernels*), `workbook stop`, run again |
+# | figures of a run look odd | another program took the cores: nothing here is measured well on a busy machine; run it again |
+# | an edited notebook is beyond repair | `git checkout notebooks/NAME.ipynb` brings the shipped one back |
+# | JupyterLab looks wrong | `workbook lab --reset` puts tabs and panels back; its log is named in the terminal |
+#
+# More: `workbook doctor --fix` mends what it can, `workbook --debug ...` shows where a command failed.
 
 # %% [markdown]
 # ## Which figures of the usual answers hold?
@@ -65,9 +119,12 @@ pd.DataFrame(
 # %%
 from reference.sizing.claims import claims
 from workbook.figures.q1_sizing import verdict_counts
+from workbook.study.paths import all_paths
 from workbook.values import record
 
-for question in sorted({n.question for n in listed}):
+for one in all_paths():
+    record(f"minutes_of_a_{one.name}", one.minutes, unit="min", evidence="DERIVED")
+for question in range(1, 8):
     ledger = claims(question)
     record(f"claims_of_question_{question}", len(ledger), evidence="DERIVED")
     print(f"question {question}: {verdict_counts(ledger)}")
