@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .evidence import Simulated
+from .intervals import spread_in_parts
 from .moderation_service import Event, Service
 from .pipeline import Floats
 
@@ -109,10 +110,8 @@ class ModerationRun:
     def evidence(self) -> Simulated:
         told = ", ".join(str(event) for event in self.events) or "no events"
         pools = ", ".join(f"{stage.name} x {stage.servers}" for stage in self.service.stages)
-        parts = [float(np.percentile(part, 99)) for part in np.array_split(self.latency, 10)]
-        spread = f"p99 {min(parts):.3g} to {max(parts):.3g} s over 10 parts of the run"
         return Simulated(
             f"moderation funnel, Poisson arrivals of {self.rate:,.0f} posts/s for {self.seconds:g} s, {told}, "
             f"policy {self.policy}: {pools}",
-            self.validation, self.posts, self.seed, spread,
+            self.validation, self.posts, self.seed, spread_in_parts(self.latency, 99),
         )  # fmt: skip

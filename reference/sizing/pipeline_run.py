@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .evidence import Simulated
+from .intervals import spread_in_parts
 from .open_arrivals import Arrivals
 from .pipeline import Floats, Pipeline
 
-PARTS = 10  # of a run, to see how far its percentiles can be trusted
 PERCENTILES = (50.0, 95.0, 99.0)
 
 
@@ -125,8 +125,7 @@ class PipelineRun:
 
     def spread(self, percent: float = 95.0) -> str:
         """How far the percentile lies apart over ten parts of the run, in words."""
-        parts = [float(np.percentile(part, percent)) for part in np.array_split(self.latency[self.warm_up :], PARTS)]
-        return f"p{percent:g} {min(parts):.3g} to {max(parts):.3g} s over {PARTS} parts of the run"
+        return spread_in_parts(self.latency[self.warm_up :], percent)
 
     @property
     def evidence(self) -> Simulated:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from .intervals import mean_in_parts
 from .open_arrivals import Arrivals
 from .pipeline import Batching, Floats, Pipeline, ServiceTime, Stage, analyse
-from .pipeline_run import PARTS, PipelineRun, StageRun
+from .pipeline_run import PipelineRun, StageRun
 from .queueing import erlang_c
 
 __all__ = ["Arrivals", "PipelineRun", "StageRun", "simulate_pipeline", "validation_point"]
@@ -137,11 +138,9 @@ def validation_point(servers: int = 4, utilisation: float = 0.7, queries: int = 
     stage = Stage("server", ServiceTime.exponential(1.0), servers)
     rate = utilisation * servers
     run = simulate_pipeline(Pipeline.of(stage), Arrivals(rate), queries=queries, seed=1, validate=False)
-    parts = np.array([part.mean() for part in np.array_split(run.stages["server"].wait[run.warm_up :], PARTS)])
+    mean, half_width = mean_in_parts(run.stages["server"].wait[run.warm_up :])
     exact = erlang_c(rate, servers) / (servers - rate)
-    # Student's t for 9 degrees of freedom, 95 %.
-    half_width = 2.262 * float(parts.std(ddof=1)) / math.sqrt(PARTS)
     return (
-        f"M/M/{servers} at utilisation {utilisation:g}: mean wait {float(parts.mean()) / exact - 1:+.1%} from Erlang "
+        f"M/M/{servers} at utilisation {utilisation:g}: mean wait {mean / exact - 1:+.1%} from Erlang "
         f"C, the run itself knows it to {half_width / exact:.1%} (n={run.queries:,})"
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reference.agents.types import Agent
-from reference.serving.guardrails.evaluate import wilson
+from reference.sizing.intervals import wilson
 
 from .matcher import Outcome
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from reference.moderation.types import ModerationError
 from reference.sizing.error_rates import rate_upper_bound, sample_for_bound, wrong_actions
+from reference.sizing.intervals import exact_interval
 
 CONFIDENCE = 0.95
 
@@ -36,8 +37,8 @@ def lower_bound(errors: int, n: int, confidence: float = CONFIDENCE) -> float:
 
 def interval(errors: int, n: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """Two-sided exact interval: half of the doubt on either side."""
-    side = 1 - (1 - confidence) / 2
-    return lower_bound(errors, n, side), upper_bound(errors, n, side)
+    _check(errors, n, confidence)
+    return exact_interval(int(errors), int(n), confidence)
 
 
 def rows_needed(rate: float, errors: int = 0, confidence: float = CONFIDENCE) -> int:

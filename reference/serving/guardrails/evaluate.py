@@ -13,20 +13,19 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.resources import files
-from math import sqrt
 from pathlib import Path
 from statistics import median_low
 
 from reference.serving.guardrails.datasets import KINDS, DatasetKind, Example, Span, Split, load
 from reference.serving.guardrails.guard import Guardrails, GuardRules, tuned_rules
 from reference.serving.guardrails.leak import LeakRules
+from reference.sizing.intervals import wilson
 
 Predictor = Callable[[Example], Sequence[Span]]
 """Gives the spans that a guard reports; for injection and leak any one span stands for "yes"."""
 
 PROVENANCE = "labelled by the authors of the guards; families split by hash; intervals assume independent examples"
 _SLACK = 4
-_Z95 = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +100,6 @@ def guard_predictor(kind: DatasetKind, guard: Guardrails) -> Predictor:
         return [Span("secret", f.start, f.end) for f in findings if f.kind == "secret"]
 
     return {"injection": injection, "leak": leak, "pii": personal, "secrets": secrets}[kind]
-
-
-def wilson(hits: int, trials: int, z: float = _Z95) -> tuple[float, float]:
-    """Wilson's score interval of a proportion (E. B. Wilson, 1927); (0, 1) without trials."""
-    if not 0 <= hits <= trials:
-        raise ValueError(f"hits must be between 0 and trials, got {hits} of {trials}")
-    if trials == 0:
-        return 0.0, 1.0
-    share = hits / trials
-    centre = share + z * z / (2 * trials)
-    spread = z * sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
 
 
 def _compare(wanted: Sequence[Span], found: Sequence[Span]) -> tuple[int, int, int]:

@@ -54,7 +54,7 @@ class Measured:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval of the quality (Wilson 1927)."""
-        from reference.serving.guardrails.evaluate import wilson
+        from reference.sizing.intervals import wilson
 
         return wilson(sum(reply.correct for reply in self.replies), self.n)
 

@@ -81,7 +81,7 @@ class Outcome:
     @property
     def interval(self) -> tuple[float, float]:
         """95 % interval of the quality (Wilson 1927)."""
-        from reference.serving.guardrails.evaluate import wilson
+        from reference.sizing.intervals import wilson
 
         right = self.right()
         return wilson(sum(right), len(right))

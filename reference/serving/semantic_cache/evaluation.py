@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.sizing.error_rates import rate_upper_bound
+from reference.sizing.intervals import exact_interval
 
 from .cache import CacheError
 from .questions import Pair
@@ -53,8 +54,7 @@ class Rate:
     @property
     def interval(self) -> tuple[float, float]:
         """Two-sided, 95 %."""
-        low = 1 - rate_upper_bound(self.n - self.hits, self.n, 0.975)
-        return low, rate_upper_bound(self.hits, self.n, 0.975)
+        return exact_interval(self.hits, self.n)
 
 
 @dataclass(frozen=True)

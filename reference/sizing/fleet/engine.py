@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.sizing.engine_model.model import EngineModel
+from reference.sizing.intervals import percentile_of_known
 
 from .workload import Workload
 
@@ -48,11 +48,11 @@ class EngineRun:
 
     def ttft(self, percent: float) -> float:
         """Seconds that `percent` of the first tokens took at most; nan without requests."""
-        return _percentile(self.ttft_s, percent)
+        return percentile_of_known(self.ttft_s, percent)
 
     def tpot(self, percent: float) -> float:
         """Seconds per token after the first that `percent` of the answers took at most; nan if none has two tokens."""
-        return _percentile(self.tpot_s, percent)
+        return percentile_of_known(self.tpot_s, percent)
 
     def output_rate(self, first: int = 0, last: int | None = None) -> float:
         """Answer tokens per second over the window of requests `first` to `last` (the last one included).
@@ -66,13 +66,6 @@ class EngineRun:
         window = slice(first, last + 1)
         seconds = float((self.sent_s[window] + self.e2e_s[window]).max() - self.sent_s[first])
         return float(self.n_out[window].sum()) / seconds
-
-
-def _percentile(values: Any, percent: float) -> float:
-    if not 0 <= percent <= 100:
-        raise ValueError(f"percent must lie between 0 and 100, got {percent}")
-    known = values[np.isfinite(values)]
-    return float(np.percentile(known, percent)) if known.size else math.nan
 
 
 def simulate_engine(workload: Workload, engine: EngineModel, *, seed: int = 0, leaps: bool = True) -> EngineRun:

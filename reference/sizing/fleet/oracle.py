@@ -9,6 +9,7 @@ from decimal import Decimal, localcontext
 
 import numpy as np
 
+from reference.sizing import intervals
 from reference.sizing.engine_model.model import EngineLimits, EngineModel, StepTime
 from reference.sizing.evidence import Derived
 from reference.sizing.queueing import erlang_c
@@ -16,9 +17,6 @@ from reference.sizing.queueing import erlang_c
 from .design import FleetDesign
 from .simulate import simulate
 from .workload import Workload
-
-PARTS = 10
-T_95 = 2.262  # Student's t for 95 % and PARTS - 1 degrees of freedom
 
 
 def queue_engine(servers: int, step_s: float = 1e-5) -> EngineModel:
@@ -47,15 +45,17 @@ class Checked:
 
 
 def mean_in_parts(name: str, values: np.ndarray, exact: float) -> Checked:
-    """Mean with its interval from the means of PARTS parts in a row (batch means)."""
-    means = np.array([part.mean() for part in np.array_split(np.asarray(values, float), PARTS)])
-    return Checked(name, float(means.mean()), exact, T_95 * float(means.std(ddof=1)) / math.sqrt(PARTS) / exact)
+    """Mean of a run with its own interval, by batch means."""
+    mean, half_width = intervals.mean_in_parts(values)
+    return Checked(name, mean, exact, half_width / exact)
 
 
 def percentile_in_parts(name: str, values: np.ndarray, percent: float, exact: float) -> Checked:
     """Percentile of all values, with an interval from those of PARTS parts."""
-    parts = np.array([np.percentile(part, percent) for part in np.array_split(np.asarray(values, float), PARTS)])
-    half = T_95 * float(parts.std(ddof=1)) / math.sqrt(PARTS) / exact
+    parts = np.array(
+        [np.percentile(part, percent) for part in np.array_split(np.asarray(values, float), intervals.PARTS)]
+    )
+    half = intervals.T_95 * float(parts.std(ddof=1)) / math.sqrt(intervals.PARTS) / exact
     return Checked(name, float(np.percentile(values, percent)), exact, half)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reference.sizing.evidence import Simulated
+from reference.sizing.intervals import percentile_of_known, spread_in_parts
 
 from .design import FleetDesign
 from .workload import Workload
@@ -19,7 +20,6 @@ from .workload import Workload
 Metric = Literal["ttft", "tpot", "e2e"]
 METRICS: tuple[Metric, ...] = ("ttft", "tpot", "e2e")
 ANSWERED, SHED, TIMED_OUT, FAILED = 0, 1, 2, 3
-PARTS = 10  # of a run, to see how far its figures can be trusted
 
 
 @dataclass(frozen=True)
@@ -92,12 +92,8 @@ class FleetRun:
 
     def percentile(self, metric: Metric, percent: float, first_s: float = 0.0, last_s: float = math.inf) -> float:
         """Seconds that `percent` of the answered requests, arrived in [first_s, last_s), took at most; nan if none."""
-        if not 0 <= percent <= 100:
-            raise ValueError(f"percent must lie between 0 and 100, got {percent}")
         first, last = np.searchsorted(self.workload.arrived, [first_s, last_s])
-        values = self.metric(metric)[first:last]
-        values = values[~np.isnan(values)]
-        return float(np.percentile(values, percent)) if values.size else math.nan
+        return percentile_of_known(self.metric(metric)[first:last], percent)
 
     def by_window(self, seconds: float) -> dict[str, NDArray[Any]]:
         """The run in windows of `seconds`: arrays start_s, arrivals, answered, shed, timed_out, failed (requests by
@@ -115,7 +111,7 @@ class FleetRun:
         for name, values, percent in (
             ("ttft_p50", self.ttft_s, 50), ("ttft_p99", self.ttft_s, 99), ("tpot_p50", self.tpot_s, 50),
         ):  # fmt: skip
-            found[name] = np.array([_percentile(values[part], percent) for part in parts])
+            found[name] = np.array([percentile_of_known(values[part], percent) for part in parts])
         for name in ("paid", "ready", "waiting", "running"):
             by_region = [self._looks(name, g, start, seconds) for g in range(len(self.design.regions))]
             found[name] = np.sum(by_region, axis=0)
@@ -135,15 +131,9 @@ class FleetRun:
         """SIMULATED, with the case of known answer that the simulator was checked at (a few seconds, once)."""
         from .oracle import validation_point
 
-        parts = [_percentile(part, 99) for part in np.array_split(self.ttft_s, PARTS)]
-        known = [part for part in parts if not math.isnan(part)]
-        spread = f"TTFT p99 {min(known):.3g} to {max(known):.3g} s over {PARTS} parts" if known else "nothing answered"
+        first_tokens = spread_in_parts(self.ttft_s, 99)
+        spread = f"TTFT {first_tokens}" if first_tokens else "nothing answered"
         return Simulated(
             f"fleet of {self.design.engine.name}, {len(self.design.regions)} region(s), {self.design.routing.policy}",
             validation_point(), max(1, self.outcome.size), self.seed, spread,
         )  # fmt: skip
-
-
-def _percentile(values: Any, percent: float) -> float:
-    known = values[~np.isnan(values)]
-    return float(np.percentile(known, percent)) if known.size else math.nan

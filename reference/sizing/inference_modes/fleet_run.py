@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 
 from reference.sizing.evidence import Simulated
+from reference.sizing.intervals import spread_in_parts
 from reference.sizing.pipeline import Floats
 
 from .fleet_plan import FleetPlan
-
-PARTS = 10  # of a run, to see how far its figures can be trusted
 
 
 @dataclass(frozen=True)
@@ -102,6 +101,6 @@ class FleetRun:
     def evidence(self) -> Simulated:
         from .fleet_simulation import validation_point
 
-        parts = [float(np.percentile(part, 95)) for part in np.array_split(self.wait, PARTS) if part.size]
-        spread = f"wait p95 {min(parts):.3g} to {max(parts):.3g} s over {len(parts)} parts" if parts else "no job"
+        waits = spread_in_parts(self.wait, 95)
+        spread = f"wait {waits}" if waits else "no job"
         return Simulated(f"job fleet, {self.plan.name}", validation_point(), max(1, self.jobs), self.seed, spread)

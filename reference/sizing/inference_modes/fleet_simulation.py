@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from reference.sizing.intervals import mean_in_parts
 from reference.sizing.open_arrivals import Arrivals
 from reference.sizing.pipeline import Floats, ServiceTime
 from reference.sizing.queueing import erlang_c
 
 from .fleet_plan import FleetPlan, Scaling, Spot
-from .fleet_run import PARTS, FleetRun
+from .fleet_run import FleetRun
 from .scaling import wanted_workers
 
 __all__ = ["FleetPlan", "FleetRun", "Scaling", "Spot", "draw", "simulate_fleet", "validation_point"]
@@ -260,11 +261,10 @@ def validation_point(workers: int = 3, slots: int = 2, utilisation: float = 0.8,
     random = np.random.default_rng(5)
     at, work = np.cumsum(random.exponential(1 / rate, jobs)), random.exponential(1.0, jobs)
     run = simulate_fleet(at, work, FleetPlan("M/M/c", slots, 1.0, Scaling.fixed(workers, every_s=1e4)), warm_up=0.05)
-    parts = np.array([part.mean() for part in np.array_split(run.wait, PARTS)])
+    mean, half = mean_in_parts(run.wait)
     exact = erlang_c(rate, servers) / (servers - rate)
-    half = 2.262 * float(parts.std(ddof=1)) / math.sqrt(PARTS)  # Student's t for 9 degrees of freedom, 95 %
     return (
         f"{workers} workers x {slots} slots at utilisation {utilisation:g}: mean wait "
-        f"{float(parts.mean()) / exact - 1:+.1%} from Erlang C, the run itself knows it to {half / exact:.1%} "
+        f"{mean / exact - 1:+.1%} from Erlang C, the run itself knows it to {half / exact:.1%} "
         f"(n={jobs:,})"
     )

@@ -3,12 +3,10 @@ import re
 from importlib.resources import files
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from reference.serving.guardrails import secret_rules
 from reference.serving.guardrails.datasets import KINDS, Span, load, wrap
-from reference.serving.guardrails.evaluate import evaluate, main, tune, wilson
+from reference.serving.guardrails.evaluate import evaluate, main, tune
 from reference.serving.guardrails.guard import tuned_rules
 
 SIZES = {"injection": 120, "pii": 120, "secrets": 80, "leak": 60}
@@ -122,23 +120,6 @@ def test_generated_keys_are_the_same_in_every_run():
     first = next(e for e in load("secrets") if e.family == "github")
     assert first.text == "git push with " + first.text[first.spans[0].start : first.spans[0].end] + " fails"
     assert first.spans[0].end - first.spans[0].start == 40
-
-
-def test_wilson_gives_the_published_interval():
-    # Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263 and 0 of 20.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
-    assert wilson(0, 0) == (0.0, 1.0)
-    with pytest.raises(ValueError, match="hits"):
-        wilson(3, 2)
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_intervals_hold_the_share(case):
-    hits, trials = case
-    low, high = wilson(hits, trials)
-    assert 0 <= low <= hits / trials + 1e-12
-    assert hits / trials - 1e-12 <= high <= 1
 
 
 @pytest.mark.parametrize(("kind", "split"), [("spam", "all"), ("pii", "test")])

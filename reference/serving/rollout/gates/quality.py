@@ -7,11 +7,11 @@ from collections.abc import Callable
 from math import sqrt
 from statistics import NormalDist
 
-from reference.serving.guardrails.evaluate import wilson
 from reference.serving.rollout.gates.evidence import Evidence, too_few
 from reference.serving.rollout.gates.limits import GateLimits
 from reference.serving.rollout.types import GateResult, GateVerdict, ModelVersion
 from reference.serving.rollout.versions.predict import Prediction
+from reference.sizing.intervals import wilson
 
 Z = NormalDist().inv_cdf(0.975)
 EXAMPLES = 5

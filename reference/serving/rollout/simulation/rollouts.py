@@ -113,7 +113,7 @@ def summarize(scenario: str, rule: str, runs: Sequence[Run], first_share: float)
     """Counts and medians of runs of one scenario under one rule."""
     from statistics import median
 
-    from reference.serving.guardrails.evaluate import wilson
+    from reference.sizing.intervals import wilson
 
     n = len(runs)
     back = sum(run.end == ROLLED_BACK for run in runs)

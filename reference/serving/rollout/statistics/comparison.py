@@ -39,7 +39,7 @@ def rate_effect(
     """(hits, users) of each arm. Raises RolloutError for hits outside 0..users or an arm without users."""
     from statistics import NormalDist
 
-    from reference.serving.guardrails.evaluate import wilson
+    from reference.sizing.intervals import wilson
 
     for name, (hits, n) in (("control", control), ("treatment", treatment)):
         if n < 1 or not 0 <= hits <= n:

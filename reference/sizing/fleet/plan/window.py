@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from reference.sizing.intervals import percentile_of_known
 
 from .requirements import Requirements
 
@@ -35,12 +38,6 @@ class Window:
         return not self.misses
 
 
-def percentile(values: Any, percent: float) -> float:
-    """Percentile of the numbers among `values`; infinite where there is none, so that it misses every target."""
-    finite = values[np.isfinite(values)]
-    return float(np.percentile(finite, percent)) if finite.size else float("inf")
-
-
 def window(
     run: Any, arrived: Any, requirements: Requirements, first_s: float, last_s: float, replicas: float
 ) -> Window:
@@ -57,10 +54,11 @@ def window(
     limit_ttft, limit_tpot = requirements.ttft_ms / 1000, requirements.tpot_ms / 1000
     # An answer of one token has no time per further token and cannot miss it.
     kept = (ttft <= limit_ttft) & ~(tpot > limit_tpot)
-    ttft_slo = percentile(ttft, requirements.ttft_percentile)
+    # Infinite where nothing was answered, so that it misses every target.
+    ttft_slo = percentile_of_known(ttft, requirements.ttft_percentile, math.inf)
     # Where every answer has one token there is no time per token.
     spoken = bool(np.isfinite(tpot).any())
-    tpot_slo = percentile(tpot, requirements.tpot_percentile) if spoken else 0.0
+    tpot_slo = percentile_of_known(tpot, requirements.tpot_percentile, math.inf) if spoken else 0.0
     misses = []
     if answered < requirements.availability:
         misses.append(f"answered {answered:.2%} of {requirements.availability:.2%}")
@@ -75,11 +73,11 @@ def window(
     length = max(last_s - first_s, 1e-9)
     return Window(
         requests=number,
-        ttft_p50=percentile(ttft, 50),
-        ttft_p99=percentile(ttft, 99),
+        ttft_p50=percentile_of_known(ttft, 50, math.inf),
+        ttft_p99=percentile_of_known(ttft, 99, math.inf),
         ttft_slo=ttft_slo,
-        tpot_p50=percentile(tpot, 50) if spoken else 0.0,
-        tpot_p99=percentile(tpot, 99) if spoken else 0.0,
+        tpot_p50=percentile_of_known(tpot, 50, math.inf) if spoken else 0.0,
+        tpot_p99=percentile_of_known(tpot, 99, math.inf) if spoken else 0.0,
         tpot_slo=tpot_slo,
         answered=answered,
         within=float(kept.sum()) / number,
