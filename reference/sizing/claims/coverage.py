@@ -136,13 +136,18 @@ def _judge(figure: StatedFigure, records: Mapping[str, Claim]) -> JudgedFigure:
         unread = [value for value in figure.values if not any(carries(one, value, figure.unit) for one in own)]
         if unread:
             return JudgedFigure(figure, None, f"none of its records read {unread[0]:g}: name the one that does")
+        if not any(carries(own[0], value, figure.unit) for value in figure.values):
+            return JudgedFigure(figure, None, f"{own[0].id} did not read it: put the record that did first")
     failed = [one.id for one in own[1:] if one.verdict == "does-not-hold" != own[0].verdict]
-    rest = f"; of what rests on it, {', '.join(failed)} does not hold" if failed else ""
+    rest = f"; of what rests on it does not hold: {', '.join(failed)}" if failed else ""
     return JudgedFigure(figure, own[0].verdict, own[0].reason + rest)
 
 
 def _given(figure: StatedFigure) -> JudgedFigure:
-    turned = what_turns(figure.question, figure.field)
+    try:
+        turned = what_turns(figure.question, figure.field)
+    except KeyError as error:
+        return JudgedFigure(figure, None, str(error.args[0]))
     held = _numbers(_plain(turned.value))
     if not all(any(_same(value, figure.unit, *one) for one in held) for value in figure.values):
         return JudgedFigure(figure, None, f"the assumption {figure.field} holds another value")

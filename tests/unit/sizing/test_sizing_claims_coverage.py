@@ -53,6 +53,7 @@ def _with(id: str, **changes: object) -> JudgedFigure:
 
 def test_a_figure_without_a_record_has_no_verdict_and_says_so() -> None:
     assert _with("q1.weights", records=()).verdict is None
+    assert _with("q6.context", records=()).verdict is None
     gone = _with("q1.weights", records=("q1.nothing",))
     assert (gone.verdict, "q1.nothing" in gone.reason) == (None, True)
 
@@ -63,18 +64,22 @@ def test_a_record_that_never_read_the_figure_does_not_judge_it() -> None:
     assert (other.verdict, "150" in other.reason) == (None, True)
     assert _with("q1.weights", records=("q1.total-cost",)).verdict is None
     assert _with("q1.weights", values=(140_000.0,), unit="MB").verdict is not None
+    second = _with("q1.weights", records=("q1.total-cost", "q1.weights-fp16"))
+    assert (second.verdict, "first" in second.reason) == (None, True)
 
 
 def test_a_figure_that_holds_names_what_rests_on_it_and_does_not() -> None:
     cap = _with("q6.cap", records=("q6.cap-average", "q6.cap-tail"))
     assert (cap.verdict, RECORDS["q6.cap-tail"].verdict) == ("holds", "does-not-hold")
-    assert cap.reason.endswith("; of what rests on it, q6.cap-tail does not hold")
+    assert cap.reason.endswith("; of what rests on it does not hold: q6.cap-tail")
     assert _with("q6.cap", records=("q6.cap-tail", "q6.cap-average")).reason == RECORDS["q6.cap-tail"].reason
 
 
 def test_a_given_figure_must_be_what_the_question_assumes_and_be_read() -> None:
     assert _with("q2.documents").verdict == "given"
     assert _with("q2.documents", values=(9_000.0,)).verdict is None
+    unknown = _with("q2.documents", field="papers")
+    assert (unknown.verdict, "papers" in unknown.reason) == (None, True)
     unread = {field.name for field in dataclasses.fields(default_assumptions(2))}
     unread -= {name for record in claims(2) for name in record.evidence.to_dict()["assumptions"]}
     for name in unread:
