@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from reference.agents.types import ReviewError
+from reference.serving.http_errors import answer_errors, error_response
 
 from .deliveries import Deliveries
 from .jobs import Job, Jobs
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 BODY_LIMIT = 25 << 20  # bytes; GitHub sends no more
 ACTIONS = frozenset({"opened", "synchronize", "reopened", "ready_for_review"})
 _REPOSITORY = re.compile(r"[A-Za-z0-9-]{1,39}/[A-Za-z0-9._-]{1,100}\Z")
+_CODES = {
+    400: "bad_delivery",
+    401: "bad_signature",
+    413: "too_large",
+    415: "wrong_content_type",
+    422: "unknown_form",
+    503: "overloaded",
+}
 _SHA = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?\Z")
 
 
@@ -52,7 +61,7 @@ def create_app(
     Raises:
         ReviewError: no secret.
     """
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI, Request, Response
     from fastapi.responses import JSONResponse
 
     if not secret.strip():
@@ -71,7 +80,11 @@ def create_app(
 
     app = FastAPI(title="Code review", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
-    def answer(status: int, message: str, **headers: str) -> JSONResponse:
+    answer_errors(app, "Deliveries go to /webhook; /health says how it is.")
+
+    def answer(status: int, message: str, **headers: str) -> Response:
+        if status >= 400:
+            return error_response(status, _CODES[status], message, headers=headers)
         return JSONResponse({"message": message}, status, headers or None)
 
     @app.get("/health")
@@ -82,7 +95,7 @@ def create_app(
 
     @app.post("/")
     @app.post("/webhook")
-    async def _delivery(request: Request) -> JSONResponse:
+    async def _delivery(request: Request) -> Response:
         body = await _body(request, body_limit)
         if body is None:
             return answer(413, f"a delivery has at most {body_limit} bytes")

@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
-from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from reference.rag.query import Searcher
@@ -42,6 +41,7 @@ from reference.serving.gateway.errors import GatewayError, deadline_exceeded
 from reference.serving.gateway.logs import log_event, now
 from reference.serving.gateway.middleware import Envelope, RequestInfo
 from reference.serving.gateway.responses import ClientGone, until_gone
+from reference.serving.http_errors import answer_errors
 from reference.serving.semantic_cache import SemanticCache
 
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -100,9 +100,9 @@ def create_rag_app(
 
     app = FastAPI(title="Workbook retrieval", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(_RagEnvelope, settings=settings.http())
+    answer_errors(app, "This service has /search, /answer, /documents/ID, /healthz, /readyz and /metrics.")
     app.add_exception_handler(GatewayError, _gateway_error)
     app.add_exception_handler(RagError, _rag_error)
-    app.add_exception_handler(HTTPException, _http_error)
     app.add_api_route("/search", _search, methods=["POST"], response_model=None)
     app.add_api_route("/answer", _answer, methods=["POST"], response_model=None)
     app.add_api_route("/documents/{document_id:path}", put_document, methods=["PUT"], response_model=None)
@@ -222,15 +222,3 @@ async def _gateway_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, GatewayError)
     request.state.info.fields["error"] = error.code
     return json_response(error.body(), error.status, error.all_headers())
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    messages = {
-        404: "No such path. This service has /search, /answer, /documents/ID, /healthz, /readyz and /metrics.",
-        405: f"{request.method} is not allowed on this path.",
-    }
-    message = messages.get(error.status_code, "The request cannot be served.")
-    wrapped = GatewayError(error.status_code, codes.get(error.status_code, "http_error"), message)
-    return json_response(wrapped.body(), error.status_code, dict(error.headers or {}))

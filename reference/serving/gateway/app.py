@@ -8,8 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request
-from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from reference.serving.gateway import services as wiring
 from reference.serving.gateway.body import read_body
@@ -35,6 +34,7 @@ from reference.serving.gateway.settings import Settings
 from reference.serving.gateway.tokens import TokenCounter
 from reference.serving.gateway.usage.records import feature_of
 from reference.serving.gateway.usage.route import usage_page
+from reference.serving.http_errors import answer_errors
 
 
 class Extension(Protocol):
@@ -98,8 +98,8 @@ def create_app(
 
     app = FastAPI(title="Workbook gateway", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(Envelope, settings=settings)
+    answer_errors(app, "This gateway serves /v1/chat/completions and /v1/models.")
     app.add_exception_handler(GatewayError, _gateway_error)
-    app.add_exception_handler(HTTPException, _http_error)
     app.add_api_route("/v1/chat/completions", _chat, methods=["POST"], response_model=None)
     app.add_api_route("/v1/models", _models, methods=["GET"], response_model=None)
     app.add_api_route("/v1/models/{model_id:path}", _model, methods=["GET"], response_model=None)
@@ -231,15 +231,3 @@ async def _gateway_error(request: Request, error: Exception) -> Response:
     info: RequestInfo = request.state.info
     info.fields["error"] = error.code
     return _json(error.body(), error.status, {**info.extra_headers, **error.all_headers()})
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    codes = {404: "not_found", 405: "method_not_allowed"}
-    messages = {
-        404: "No such path. This gateway serves /v1/chat/completions and /v1/models.",
-        405: f"{request.method} is not allowed on this path.",
-    }
-    message = messages.get(error.status_code, "The request cannot be served.")
-    wrapped = GatewayError(error.status_code, codes.get(error.status_code, "http_error"), message)
-    return JSONResponse(wrapped.body(), error.status_code, dict(error.headers or {}))

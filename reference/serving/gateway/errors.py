@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from reference.serving.http_errors import error_body, error_kind
+
 
 class GatewayError(Exception):
     """An error that a client sees.
@@ -36,13 +38,13 @@ class GatewayError(Exception):
         self.code = code
         self.message = message
         self.param = param
-        self.kind = kind or _kind(status)
+        self.kind = kind or error_kind(status)
         self.retry_after_s = retry_after_s
         self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The error object."""
-        return {"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}}
+        return error_body(self.status, self.code, self.message, param=self.param, kind=self.kind)
 
     def all_headers(self) -> dict[str, str]:
         """Response headers, `Retry-After` included."""
@@ -54,16 +56,6 @@ class GatewayError(Exception):
     def sse(self) -> bytes:
         """The same error as an event in a stream that has begun; the OpenAI clients raise `APIError` on it."""
         return b"data: " + json.dumps(self.body(), ensure_ascii=False).encode() + b"\n\n"
-
-
-def _kind(status: int) -> str:
-    if status == 401:
-        return "authentication_error"
-    if status == 403:
-        return "permission_error"
-    if status == 429:
-        return "rate_limit_error"
-    return "invalid_request_error" if status < 500 else "server_error"
 
 
 def bad_request(code: str, message: str, param: str | None = None) -> GatewayError:

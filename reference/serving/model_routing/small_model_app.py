@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from reference.serving.http_errors import answer_errors
 from reference.serving.model_routing.small_model import Embed, SmallModel
 from reference.serving.model_routing.small_model_requests import Asked, Refused, read_request
 
@@ -86,10 +87,6 @@ def create_app(
         assert isinstance(error, Refused)
         return JSONResponse(error.body, error.status)
 
-    async def unknown(request: Request, error: Exception) -> Response:
-        body = Refused(404, "unknown_url", f"There is no {request.method} {request.url.path[:100]} here.").body
-        return JSONResponse(body, 404)
-
     async def health(request: Request) -> Response:
         return Response(status_code=200)
 
@@ -124,15 +121,17 @@ def create_app(
         ]
         return JSONResponse({**head, "object": "chat.completion", "choices": choices, "usage": usage})
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/health", health),
             Route("/metrics", metrics),
             Route("/v1/models", models),
             Route("/v1/chat/completions", completions, methods=["POST"]),
         ],
-        exception_handlers={Refused: refused, 404: unknown, 405: unknown},
+        exception_handlers={Refused: refused},
     )
+    answer_errors(app, "This server has /v1/chat/completions and /v1/models.")
+    return app
 
 
 async def _events(

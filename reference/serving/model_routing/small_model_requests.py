@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from reference.serving.http_errors import error_body
+
 MOST_CHOICES = 8
 
 
@@ -14,9 +16,8 @@ class Refused(Exception):
 
     def __init__(self, status: int, code: str, message: str, param: str | None = None) -> None:
         super().__init__(message)
-        kind = {401: "authentication_error", 500: "server_error"}.get(status, "invalid_request_error")
         self.status = status
-        self.body = {"error": {"message": message, "type": kind, "param": param, "code": code}}
+        self.body = error_body(status, code, message, param=param)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ import contextlib
 import hashlib
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from reference.serving.http_errors import answer_errors, error_response
+from reference.serving.thread_server import on_thread
 
 from .workload import SavingsError
 
@@ -27,7 +29,6 @@ if TYPE_CHECKING:
 
     from reference.serving.engine.handle import Engine
 
-_START_TIMEOUT_S = 20.0
 _UNSEEN = ("stream", "stream_options", "priority")  # what changes how an answer travels, not what it says
 
 
@@ -124,7 +125,7 @@ def _app(tape: Tape) -> Starlette:
             try:
                 status, content = await asyncio.shield(running[digest])
             except httpx.HTTPError as error:
-                return JSONResponse({"error": {"message": f"engine: {type(error).__name__}", "code": 503}}, 503)
+                return error_response(503, "engine_unavailable", f"engine: {type(error).__name__}")
             if status != 200:
                 return JSONResponse(content, status)
         tape.asked.append(digest)
@@ -149,7 +150,7 @@ def _app(tape: Tape) -> Starlette:
         yield
         await client.aclose()
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/v1/chat/completions", chat, methods=["POST"]),
             Route("/v1/models", models),
@@ -158,6 +159,8 @@ def _app(tape: Tape) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    answer_errors(app)
+    return app
 
 
 async def _events(answer: dict[str, Any]) -> Any:
@@ -188,15 +191,5 @@ def taped(engine: Engine) -> Iterator[Tape]:
         tape.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         config = uvicorn.Config(_app(tape), log_config=None, access_log=False, timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)
-        thread = threading.Thread(target=lambda: server.run(sockets=[listener]), name="tape", daemon=True)
-        thread.start()
-        try:
-            deadline = time.monotonic() + _START_TIMEOUT_S
-            while not server.started:
-                if not thread.is_alive() or time.monotonic() > deadline:
-                    raise SavingsError("tape: its server did not start; see the log above")
-                time.sleep(0.01)
+        with on_thread(server, lambda: server.run(sockets=[listener]), name="tape: its server", error=SavingsError):
             yield tape
-        finally:
-            server.should_exit = True
-            thread.join(timeout=10)

@@ -124,8 +124,7 @@ class StubApp:
             else:
                 raise Refused(404, f"no route {route[0]} {route[1]}", "invalid_request_error")
         except Refused as refused:
-            error = {"message": refused.message, "type": refused.kind, "param": refused.param, "code": refused.status}
-            await answer(send, refused.status, {"error": error})
+            await answer(send, refused.status, refused.body())
 
     def timing(self) -> dict[str, float]:
         """The stub's own share since reset: lateness of its sends against their deadlines [ms], its CPU time [s], and

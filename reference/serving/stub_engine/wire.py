@@ -8,6 +8,8 @@ import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from reference.serving.http_errors import error_body
+
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -24,7 +26,11 @@ ERROR_EVENT = (
 class Refused(Exception):
     def __init__(self, status: int, message: str, kind: str, param: str | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.kind, self.param = status, message, kind, param
+        self.status, self.kind, self.param = status, kind, param
+
+    def body(self) -> dict[str, Any]:
+        """As vLLM words it: the code is the status."""
+        return error_body(self.status, self.status, str(self), param=self.param, kind=self.kind)
 
 
 class Chunks:

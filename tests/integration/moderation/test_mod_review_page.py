@@ -134,7 +134,7 @@ def test_a_wrong_request_gets_an_error_that_names_it(page_at, desk, body, named)
     httpx.get(page_at + "next")
     answer = httpx.post(page_at + "verdict", content=body, headers={"x-review": "1"})
     assert answer.status_code == 409
-    assert named in answer.json()["error"]
+    assert named in answer.json()["error"]["message"]
 
 
 def test_the_browser_gets_a_new_picture_and_never_the_authors_file(page_at, desk):

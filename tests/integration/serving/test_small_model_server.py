@@ -162,7 +162,7 @@ def test_no_json_too_much_of_it_a_wrong_key_and_an_unknown_path_are_refused(serv
     assert httpx.post(url, content=b" " * (MOST_BYTES + 1), headers=key).status_code == 413
     assert httpx.post(url, json={}, headers={"authorization": "Bearer no"}).json()["error"]["code"] == "invalid_api_key"
     assert httpx.get(f"{server.base_url}/models").status_code == 401
-    assert httpx.get(f"{server.base_url}/nothing").json()["error"]["code"] == "unknown_url"
+    assert httpx.get(f"{server.base_url}/nothing").json()["error"]["code"] == "not_found"
     assert httpx.get(url).status_code == 404
 
 

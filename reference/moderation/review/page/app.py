@@ -12,6 +12,7 @@ from reference.moderation.review.media import preview
 from reference.moderation.review.queue import ReviewQueue
 from reference.moderation.review.types import CategoryText, Item, Reviewer, ReviewError, ReviewUnavailable
 from reference.moderation.types import Action
+from reference.serving.http_errors import answer_errors, error_response
 
 from .visible import visible
 
@@ -52,7 +53,6 @@ def create_app(
         ReviewError: no category, more than ten, or a token under 16 characters.
     """
     from fastapi import FastAPI, Request, Response
-    from fastapi.responses import JSONResponse
     from starlette.concurrency import run_in_threadpool
 
     if not 1 <= len(categories) <= 10:
@@ -63,15 +63,16 @@ def create_app(
     folder = files(__package__)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.state.token = token
+    answer_errors(app)
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         given = request.url.path.split("/")[1]
         host = request.headers.get("host", "").rsplit(":", 1)[0].lower()
         if host not in _HOSTS or not hmac.compare_digest(given.encode(), token.encode()):
-            response: Response = JSONResponse({"error": "not found"}, 404)
+            response: Response = error_response(404, "not_found", "not found")
         elif request.method == "POST" and _foreign(request):
-            response = JSONResponse({"error": "refused: the request did not come from the review page"}, 403)
+            response = error_response(403, "foreign_request", "refused: the request did not come from the review page")
         else:
             response = await call_next(request)
         response.headers.update(_HEADERS)
@@ -79,7 +80,9 @@ def create_app(
 
     @app.exception_handler(ReviewError)
     async def refused(_: Request, error: ReviewError) -> Response:
-        return JSONResponse({"error": str(error)}, 503 if isinstance(error, ReviewUnavailable) else 409)
+        if isinstance(error, ReviewUnavailable):
+            return error_response(503, "unavailable", str(error))
+        return error_response(409, "refused", str(error))
 
     def page_file(name: str, kind: str) -> Callable[[], Awaitable[Response]]:
         content = (folder / name).read_bytes()

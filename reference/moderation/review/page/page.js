@@ -8,8 +8,8 @@ async function call(path, body) {
   const options = body === undefined ? {} : {
     method: "POST", body: JSON.stringify(body), headers: { "content-type": "application/json", "x-review": "1" } };
   const response = await fetch(path, options);
-  const said = await response.json().catch(() => ({ error: "the server's answer cannot be read" }));
-  if (!response.ok) throw new Error(said.error || response.statusText);
+  const said = await response.json().catch(() => ({ error: { message: "the server's answer cannot be read" } }));
+  if (!response.ok) throw new Error(said.error?.message || response.statusText);
   return said;
 }
 
