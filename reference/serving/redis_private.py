@@ -17,6 +17,8 @@ import time
 from pathlib import Path
 from typing import IO
 
+from reference.serving.waiting import wait_until
+
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
 LINGER_S = 2.0  # how long the server outlives its last user: long enough for a kernel restart to re-attach
@@ -76,14 +78,14 @@ def _die_with_parent() -> None:
 
 
 def wait_ready(address: Path, directory: Path, process: subprocess.Popen[bytes] | None) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not _ping(address):
-        ended = process is not None and process.poll() is not None
-        if ended or time.monotonic() > deadline:
-            log = _log_tail(directory)
-            mend = f"; delete {directory / 'dump.rdb'}, its saved data is damaged" if "loading the DB" in log else ""
-            raise RedisUnavailable(f"the private Redis did not start ({directory}){mend}:\n{log}")
-        time.sleep(0.02)
+    def settled() -> bool:
+        return _ping(address) or (process is not None and process.poll() is not None)
+
+    wait_until(settled, START_TIMEOUT_S, every_s=0.02)
+    if not _ping(address):
+        log = _log_tail(directory)
+        mend = f"; delete {directory / 'dump.rdb'}, its saved data is damaged" if "loading the DB" in log else ""
+        raise RedisUnavailable(f"the private Redis did not start ({directory}){mend}:\n{log}")
 
 
 def _command(socket_path: Path, line: bytes, timeout_s: float = 2.0) -> bytes:
@@ -152,9 +154,7 @@ def clean_stale(directory: Path) -> None:
     if pid is not None and is_supervisor(pid, directory):  # alive but its server does not answer
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        while is_supervisor(pid, directory) and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_until(lambda: not is_supervisor(pid, directory), STOP_TIMEOUT_S)
     for name in ("redis.sock", "supervisor.pid"):
         (directory / name).unlink(missing_ok=True)
 

@@ -17,7 +17,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from reference.serving import redis_private
 from reference.serving.redis_private import RedisUnavailable
+from reference.serving.waiting import wait_until
 
 if TYPE_CHECKING:
     import redis
@@ -139,11 +139,13 @@ def stop_private(*, wipe: bool = False, timeout_s: float = 10.0) -> bool:
     if pid is not None and redis_private.is_supervisor(pid, directory):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    deadline = time.monotonic() + timeout_s
-    while redis_private.alive(directory) or (pid is not None and redis_private.is_supervisor(pid, directory)):
-        if time.monotonic() > deadline:
-            raise RedisUnavailable(f"the private Redis (supervisor {pid}) did not stop within {timeout_s:g} s")
-        time.sleep(0.05)
+
+    def ended() -> bool:
+        supervised = pid is not None and redis_private.is_supervisor(pid, directory)
+        return not supervised and not redis_private.alive(directory)
+
+    if not wait_until(ended, timeout_s):
+        raise RedisUnavailable(f"the private Redis (supervisor {pid}) did not stop within {timeout_s:g} s")
     if wipe:
         (directory / "dump.rdb").unlink(missing_ok=True)
     return running

@@ -24,26 +24,19 @@ T = TypeVar("T")
 Errors = tuple[type[BaseException], ...]
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
-    """How often and how fast.
+@dataclass(frozen=True, kw_only=True)
+class Backoff:
+    """Pauses: the bound of the k-th is first_s * factor^(k - 1), at most most_s. Seconds."""
 
-    Attributes:
-        tries: calls in all, the first among them.
-        first_s, factor, most_s: the bound of the k-th pause is first_s * factor^(k - 1), at most most_s. Seconds.
-        within_s: seconds from the first try after which none begins.
-    """
-
-    tries: int
     first_s: float
     factor: float = 2.0
     most_s: float = 60.0
-    within_s: float = math.inf
 
     def __post_init__(self) -> None:
-        if self.tries < 1:
-            raise ValueError(f"tries: at least 1, got {self.tries}")
-        for name, least in (("first_s", 0.0), ("factor", 1.0), ("most_s", 0.0), ("within_s", 0.0)):
+        self._at_least(first_s=0.0, factor=1.0, most_s=0.0)
+
+    def _at_least(self, **fields: float) -> None:
+        for name, least in fields.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name}: at least {least:g}, got {getattr(self, name)}")
 
@@ -59,6 +52,18 @@ class RetryPolicy:
     def pause_s(self, failures: int, chance: Callable[[], float] = random.random) -> float:
         """A pause drawn evenly between 0 and the bound, seconds. `chance`: a number from 0 to below 1."""
         return self.bound_s(failures) * chance()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RetryPolicy(Backoff):
+    """How often as well: `tries` calls in all, the first among them; none begins `within_s` seconds after the first."""
+
+    tries: int
+    within_s: float = math.inf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._at_least(tries=1, within_s=0.0)
 
 
 class Tries:

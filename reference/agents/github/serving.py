@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 from reference.agents.types import ReviewError
+from reference.serving.thread_server import on_thread
 
 
 class LoopbackServer:
@@ -53,15 +52,5 @@ class LoopbackServer:
         Raises:
             ReviewError: the app did not start.
         """
-        thread = threading.Thread(target=self.serve, daemon=True)
-        thread.start()
-        until = time.monotonic() + 20
-        while not self._server.started and thread.is_alive() and time.monotonic() < until:
-            time.sleep(0.02)
-        try:
-            if not self._server.started:
-                raise ReviewError(f"the server at {self.url} did not start")
+        with on_thread(self._server, self.serve, name=f"the server at {self.url}", error=ReviewError):
             yield self.url
-        finally:
-            self.stop()
-            thread.join(timeout=15)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from reference.agents.rules import registry
 from reference.agents.types import Review, ReviewError, Severity
+from reference.serving.retry import RetryPolicy, retry
 
 from .muting import Standing, posterior_mean
 
@@ -34,6 +35,10 @@ _SCHEMA = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {_VERSION}",
 )
+
+
+# Processes that open a new file together get at it one after the other.
+_LOCKED = RetryPolicy(tries=200, first_s=0.05, most_s=0.1, within_s=10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +100,12 @@ class OutcomeStore:
 
     def _write_ahead(self) -> None:
         """The switch needs the file alone for a moment, and SQLite does not wait for that by itself."""
-        for left in range(199, -1, -1):
-            try:
-                self._db.execute("PRAGMA journal_mode = WAL")
-                return
-            except sqlite3.OperationalError as problem:
-                if not left or "locked" not in str(problem):
-                    raise
-                time.sleep(0.05)
+        retry(
+            lambda: self._db.execute("PRAGMA journal_mode = WAL"),
+            _LOCKED,
+            on=(sqlite3.OperationalError,),
+            when=lambda problem: "locked" in str(problem),
+        )
 
     def _is_ours(self) -> bool:
         """False for an empty file. Raises ReviewError for a foreign or a newer one."""
@@ -214,7 +217,7 @@ class OutcomeStore:
 
     def acceptance(self, repository: str, rule: str) -> Acceptance:
         """All outcomes so far, those before a pause too."""
-        from reference.serving.guardrails.evaluate import wilson
+        from reference.sizing.intervals import wilson
 
         rows = self._rows(
             "SELECT outcome, count(*) FROM posted WHERE repository = ? AND rule = ? GROUP BY outcome", repository, rule

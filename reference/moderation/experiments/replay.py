@@ -20,6 +20,7 @@ from reference.moderation.streams.messages import Names
 from reference.moderation.streams.process import WorkerProcess, WorkerSpec
 from reference.moderation.streams.producer import Producer
 from reference.moderation.types import ModerationError, Post
+from reference.serving.waiting import wait_until
 
 DEFAULT_RATE = 1_000_000 / 60  # one million posts per minute
 
@@ -123,9 +124,7 @@ def replay(
             if kill_at is not None and first >= kill_at and not killed:
                 team[0].kill()
                 killed = 1
-        give_up = time.monotonic() + drain_s
-        while client.xlen(producer.names.stream) and time.monotonic() < give_up:
-            time.sleep(0.02)
+        wait_until(lambda: client.xlen(producer.names.stream) == 0, drain_s, every_s=0.02)
         redis_peak = client.info("memory")["used_memory_peak"] / 1e6
         reports = [one.stop() for one in team]
         peak = memory()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -16,12 +14,12 @@ from reference.rag.service.opening import OpenIndex, existing_index, open_index
 from reference.rag.service.settings import ServiceSettings
 from reference.rag.types import RagError
 from reference.serving.gateway.server import GatewayStartError, listening_socket
+from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
     import httpx
     from fastapi import FastAPI
 
-_START_TIMEOUT_S = 30.0
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -58,26 +56,14 @@ def run_in_thread(app: FastAPI, ring: KeyRing, tenant: str = "local") -> Iterato
     key, record = ring.create(tenant)
     listener = listening_socket("127.0.0.1", 0)
     server = _server(app)
-    failure: list[BaseException] = []
 
     def serve_here() -> None:
-        try:
-            asyncio.run(server.serve(sockets=[listener]))
-        except BaseException as error:
-            failure.append(error)
+        asyncio.run(server.serve(sockets=[listener]))
 
-    thread = threading.Thread(target=serve_here, name="rag-service", daemon=True)
-    thread.start()
     try:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not server.started:
-            if failure or not thread.is_alive() or time.monotonic() > deadline:
-                raise ServiceStartError(f"the service did not start: {failure[0] if failure else 'see the log'}")
-            time.sleep(0.005)
-        yield RunningService(f"http://127.0.0.1:{listener.getsockname()[1]}", key, app)
+        with on_thread(server, serve_here, name="the service", error=ServiceStartError):
+            yield RunningService(f"http://127.0.0.1:{listener.getsockname()[1]}", key, app)
     finally:
-        server.should_exit = True
-        thread.join(15)
         listener.close()
         ring.revoke(record.key_id)
 

@@ -16,7 +16,8 @@ from typing import Any
 from reference.serving.engine import state as files
 from reference.serving.engine.handle import Engine, external_engine
 from reference.serving.engine.spec import EngineError, EngineSpec, free_port, number_from_environment, preflight
-from reference.serving.engine.stopping import remove_stale, stop_keeper, stop_shared, wait_until
+from reference.serving.engine.stopping import remove_stale, stop_keeper, stop_shared
+from reference.serving.waiting import wait_until
 
 Progress = Callable[[str], None]
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import time
-from collections.abc import Callable
 
 from reference.serving.engine import state as files
+from reference.serving.waiting import wait_until
 
 
 def remove_stale() -> None:
@@ -21,15 +20,6 @@ def remove_stale() -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(state.server_pid, signal.SIGKILL)
         files.clear_state()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    begin = time.monotonic()
-    while time.monotonic() - begin < seconds:
-        if condition():
-            return True
-        time.sleep(0.1)
-    return condition()
 
 
 def stop_keeper(state: files.State) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference.serving.waiting import wait_until_async
+
 if TYPE_CHECKING:
     import httpx
 
@@ -66,8 +68,10 @@ async def drained(engine: Serves, timeout_s: float = 10.0) -> None:
 
     from reference.serving.jobs.yielding import engine_load
 
-    deadline = time.perf_counter() + timeout_s
     async with httpx.AsyncClient(trust_env=False) as http:
         load = engine_load(http, engine.base_url)
-        while await load() > 0 and time.perf_counter() < deadline:  # noqa: ASYNC110 - the engine tells nobody
-            await asyncio.sleep(0.1)
+
+        async def idle() -> bool:
+            return await load() <= 0
+
+        await wait_until_async(idle, timeout_s, every_s=0.1)

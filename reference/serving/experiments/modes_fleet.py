@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from reference.serving.waiting import wait_until_async
+
 if TYPE_CHECKING:
     from reference.serving.jobs.settings import JobSettings
     from reference.serving.jobs.store import JobStore
@@ -77,13 +79,16 @@ async def burst(
             ids.append(job.id)
         return ids
 
+    async def nothing_left() -> bool:
+        return not await _left(store)
+
     looks: list[Look] = []
     killed: float | None = None
     try:
         with fleets.running(settings, 1, drills=True) as fleet:
             await hand_in(1, 0.0)
-            while await _left(store):  # noqa: ASYNC110 - the worker is another process
-                await asyncio.sleep(0.05)
+            if not await wait_until_async(nothing_left, give_up_s):
+                raise TimeoutError(f"the first worker did nothing within {give_up_s:g} s; does it reach Redis?")
             begun = time.monotonic()
             fleet.history[:] = [(begun - fleet._begun, len(fleet))]
             ids = await hand_in(jobs, job_s)

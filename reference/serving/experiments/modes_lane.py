@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 from reference.serving.experiments.engine_watch import drained
 from reference.serving.experiments.modes_clients import Clients, End, Mode, begin_batch
 from reference.serving.experiments.modes_workload import Roof, workload
+from reference.serving.waiting import wait_until_async
 
 if TYPE_CHECKING:
     import httpx
@@ -72,9 +72,7 @@ async def _under(
                 state = (await http.get(f"/batches/{batch['id']}")).json()
                 return int(state["request_counts"]["completed"])
 
-            begun = time.perf_counter()
-            while not (before := await completed()) and time.perf_counter() - begun < _PATIENCE_S:  # noqa: ASYNC110
-                await asyncio.sleep(0.1)
+            before = await wait_until_async(completed, _PATIENCE_S, every_s=0.1)
             begun = time.perf_counter()
             firsts = await _live(service, http, rate, seconds, roof.answer_tokens, seed)
             done = (await completed() - before) / (time.perf_counter() - begun)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from reference.serving.waiting import wait_until
+
 if TYPE_CHECKING:
     from reference.serving.gateway import RunningGateway
     from reference.serving.jobs.fleet import Fleet
@@ -160,16 +162,15 @@ class ModesService:
 
     def ended(self, job_id: str, timeout_s: float = 60.0) -> dict[str, Any]:
         """Polls a job until it has ended; its status. Raises TimeoutError."""
-        import time
+        status: dict[str, Any] = {}
 
-        deadline = time.monotonic() + timeout_s
-        while True:
-            status: dict[str, Any] = self.call("GET", f"/jobs/{job_id}").json()
-            if status["status"] in {"succeeded", "dead", "cancelled"}:
-                return status
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{job_id} is {status['status']} after {timeout_s:g} s")
-            time.sleep(0.05)
+        def over() -> bool:
+            status.update(self.call("GET", f"/jobs/{job_id}").json())
+            return status["status"] in {"succeeded", "dead", "cancelled"}
+
+        if not wait_until(over, timeout_s):
+            raise TimeoutError(f"{job_id} is {status['status']} after {timeout_s:g} s")
+        return status
 
 
 @contextmanager

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import socket
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from reference.serving.gateway.keys import KeyStore
 from reference.serving.gateway.responses import StreamAborted
 from reference.serving.gateway.settings import Settings
+from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
     import openai
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from reference.serving.engine import Engine
 
-_START_TIMEOUT_S = 30.0
 # A peer that acknowledges nothing (gone, or with a full window) is dropped after this; closing such a connection waits
 # for its peer otherwise, for ever.
 _PEER_TIMEOUT_MS = 60_000
@@ -145,41 +144,20 @@ def run_in_thread(settings: Settings | None = None, **parts: Any) -> Iterator[Ru
         text, record = keys.create("local", expires_in_s=86400)
         listener = listening_socket("127.0.0.1", 0)
         server = _server(app)
-        failure: list[BaseException] = []
 
         def serve() -> None:
-            try:
-                import uvloop
+            import uvloop
 
-                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    runner.run(server.serve(sockets=[listener]))
-            except BaseException as error:
-                failure.append(error)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(server.serve(sockets=[listener]))
 
-        thread = threading.Thread(target=serve, name="gateway", daemon=True)
-        thread.start()
         try:
-            _wait_started(server, thread, failure)
-            yield RunningGateway(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", text, app, settings)
+            with on_thread(server, serve, name="the gateway", error=GatewayStartError):
+                yield RunningGateway(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", text, app, settings)
         finally:
-            server.should_exit = True
-            thread.join(timeout=15)
             listener.close()
             with contextlib.suppress(redis.RedisError):  # the key expires anyway
                 keys.revoke(record.key_id)
-
-
-def _wait_started(server: Any, thread: threading.Thread, failure: list[BaseException]) -> None:
-    import time
-
-    deadline = time.monotonic() + _START_TIMEOUT_S
-    while not server.started:
-        if failure or not thread.is_alive():
-            cause = failure[0] if failure else None
-            raise GatewayStartError(f"the gateway did not start: {cause or 'see the log above'}") from cause
-        if time.monotonic() > deadline:
-            raise GatewayStartError(f"the gateway did not start within {_START_TIMEOUT_S:g} s")
-        time.sleep(0.01)
 
 
 def serve(settings: Settings, **parts: Any) -> None:

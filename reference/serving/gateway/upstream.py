@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from reference.serving.gateway.breaker import CircuitBreaker
 from reference.serving.gateway.errors import GatewayError, unavailable
 from reference.serving.gateway.metrics import Metrics
 from reference.serving.gateway.settings import Settings
+from reference.serving.retry import RetryPolicy, Tries
 
 _RETRY_STATUS = frozenset({500, 502, 503, 504})
 _MAX_LINE = 1 << 20
@@ -85,7 +85,8 @@ class Upstream:
             GatewayError: 503 engine out of reach or circuit open; 502 engine broke off; 504 engine silent;
                 the engine's own 4xx as they are.
         """
-        attempt = 0
+        settings = self._settings
+        tries = Tries(RetryPolicy(tries=settings.max_retries + 1, first_s=settings.retry_backoff_s))
         while True:
             if not self._breaker.allow():
                 raise unavailable(
@@ -105,11 +106,10 @@ class Upstream:
             except _Broken as broken:
                 self._metrics.upstream_errors.labels(broken.kind).inc()
                 self._breaker.failure()
-                if started or attempt >= self._settings.max_retries:
+                if started or (pause := tries.pause_s()) is None:
                     raise _final(broken, started) from None
-            attempt += 1
             self._metrics.upstream_retries.inc()
-            await asyncio.sleep(self._settings.retry_backoff_s * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))
+            await asyncio.sleep(pause)
 
     async def _attempt(self, body: dict[str, Any], request_id: str) -> AsyncGenerator[Event]:
         request = self._client.build_request(

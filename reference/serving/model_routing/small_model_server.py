@@ -17,8 +17,6 @@ import importlib
 import secrets
 import socket
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,11 +25,10 @@ from typing import TYPE_CHECKING, Any
 from reference.serving.model_routing.sealed import RoutingError
 from reference.serving.model_routing.small_model import Embed, SmallModel, load
 from reference.serving.model_routing.small_model_app import create_app
+from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
     import openai
-
-_START_TIMEOUT_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -75,18 +72,11 @@ def small_model_server(
     key, listener = secrets.token_urlsafe(16), _listen(port)
     app = create_app(model, embed, name, key, count)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
-    thread = threading.Thread(target=lambda: server.run(sockets=[listener]), name="small-model-server", daemon=True)
-    thread.start()
     try:
-        deadline = time.monotonic() + _START_TIMEOUT_S
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() > deadline:
-                raise RoutingError("the small model's server did not start; see the log above")
-            time.sleep(0.01)
-        yield RunningSmallModel(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", name, key)
+        with on_thread(server, lambda: server.run(sockets=[listener]), name="the small model's server",
+                       error=RoutingError):  # fmt: skip
+            yield RunningSmallModel(f"http://127.0.0.1:{listener.getsockname()[1]}/v1", name, key)
     finally:
-        server.should_exit = True
-        thread.join(timeout=10)
         listener.close()
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import io
 import json
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reference.serving.prompt_economy import intent_in, request_body
+from reference.serving.waiting import wait_until
 
 from .parts import Parts
 from .workload import Request, SavingsError, Workload
@@ -154,15 +154,15 @@ class Sender:
     def _wait_ready(self) -> None:
         import httpx
 
-        deadline = time.monotonic() + 30
         wanted = {self._parts.tape.engine.model, *(body["model"] for body in self._bodies.values())}
         with httpx.Client(trust_env=False, timeout=5) as client:
-            while time.monotonic() < deadline:
-                ready = client.get(f"{self._gateway.root_url}/readyz")
-                if ready.status_code == 200 and wanted <= set(self._served(client)):
-                    return
-                time.sleep(_LOOK_S)
-        raise SavingsError(f"gateway: it does not serve {', '.join(sorted(wanted))} after 30 s")
+
+            def ready() -> bool:
+                said = client.get(f"{self._gateway.root_url}/readyz")
+                return said.status_code == 200 and wanted <= set(self._served(client))
+
+            if not wait_until(ready, 30, every_s=_LOOK_S):
+                raise SavingsError(f"gateway: it does not serve {', '.join(sorted(wanted))} after 30 s")
 
     def _served(self, client: Any) -> list[str]:
         headers = {"authorization": f"Bearer {self._gateway.api_key}"}
@@ -200,12 +200,14 @@ class Sender:
         batch = client.batches.create(
             input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h"
         )  # fmt: skip
-        deadline = time.monotonic() + _BATCH_S
-        while batch.status not in {"completed", "cancelled", "failed"}:
-            if time.monotonic() > deadline:
-                raise SavingsError(f"batch: not done after {_BATCH_S:g} s ({batch.request_counts}); are workers up?")
-            time.sleep(_LOOK_S)
+
+        def over() -> bool:
+            nonlocal batch
             batch = client.batches.retrieve(batch.id)
+            return batch.status in {"completed", "cancelled", "failed"}
+
+        if not wait_until(over, _BATCH_S, every_s=_LOOK_S):
+            raise SavingsError(f"batch: not done after {_BATCH_S:g} s ({batch.request_counts}); are workers up?")
         said: dict[str, Any] = {}
         if batch.output_file_id:
             for row in client.files.content(batch.output_file_id).text.splitlines():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.serving.retry import RetryPolicy, Tries, retry, retry_async
+from reference.serving.retry import Backoff, RetryPolicy, Tries, retry, retry_async
 
 POLICIES = st.builds(
     RetryPolicy,
@@ -89,23 +89,23 @@ def test_a_coroutine_is_retried_just_as_a_function_is(policy, failures, chances)
 
 def test_a_call_that_recovers_gives_its_answer_and_is_not_called_again():
     world = World(failures=2)
-    assert world.retry(RetryPolicy(5, 1.0)) == 3
+    assert world.retry(RetryPolicy(tries=5, first_s=1.0)) == 3
     assert len(world.slept) == 2
 
 
 def test_what_is_not_to_be_retried_comes_out_at_once():
     world = World()
     with pytest.raises(ConnectionError):
-        world.retry(RetryPolicy(5, 1.0), on=(TimeoutError,))
+        world.retry(RetryPolicy(tries=5, first_s=1.0), on=(TimeoutError,))
     with pytest.raises(ConnectionError):
-        world.retry(RetryPolicy(5, 1.0), when=lambda error: "locked" in str(error))
+        world.retry(RetryPolicy(tries=5, first_s=1.0), when=lambda error: "locked" in str(error))
     assert len(world.begun) == 2
     assert world.slept == []
 
 
 @given(st.floats(0, 50), st.floats(0, 1, exclude_max=True))
 def test_a_pause_is_never_shorter_than_the_other_side_asked_for(least_s, chance):
-    tries = Tries(RetryPolicy(3, 2.0, within_s=40.0), clock=lambda: 0.0, chance=lambda: chance)
+    tries = Tries(RetryPolicy(tries=3, first_s=2.0, within_s=40.0), clock=lambda: 0.0, chance=lambda: chance)
     pause = tries.pause_s(least_s)
     if max(least_s, 2.0 * chance) > 40.0:
         assert pause is None  # it would end too late
@@ -114,13 +114,13 @@ def test_a_pause_is_never_shorter_than_the_other_side_asked_for(least_s, chance)
 
 
 def test_pauses_are_spread_over_the_whole_range_so_that_clients_do_not_come_back_together():
-    drawn = [RetryPolicy(2, 1.0).pause_s(1) for _ in range(400)]
+    drawn = [Backoff(first_s=1.0).pause_s(1) for _ in range(400)]
     assert min(drawn) < 0.1
     assert max(drawn) > 0.9
 
 
 def test_the_bound_of_a_thousandth_failure_is_the_longest_pause():
-    assert RetryPolicy(5000, 1.0, factor=3.0, most_s=7.0).bound_s(2000) == 7.0
+    assert Backoff(first_s=1.0, factor=3.0, most_s=7.0).bound_s(2000) == 7.0
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ def test_a_policy_that_makes_no_sense_is_refused_by_field(field, fields):
     with pytest.raises(ValueError, match=f"^{field}:"):
         RetryPolicy(**{"tries": 3, "first_s": 1.0, **fields})
     with pytest.raises(ValueError, match=r"^failures:"):
-        RetryPolicy(3, 1.0).bound_s(0)
+        Backoff(first_s=1.0).bound_s(0)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference.moderation.review.queue import ReviewQueue
 from reference.moderation.review.types import CategoryText, Reviewer, ReviewError
+from reference.serving.thread_server import on_thread
 
 from .app import create_app
 
@@ -66,17 +66,13 @@ class ReviewPage:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[str]:
-        """Serves in a thread within the `with` block; gives the URL."""
-        thread = threading.Thread(target=self.serve, daemon=True)
-        thread.start()
-        until = time.monotonic() + 20
-        while not self._server.started and thread.is_alive() and time.monotonic() < until:
-            time.sleep(0.02)
-        try:
+        """Serves in a thread within the `with` block; gives the URL.
+
+        Raises:
+            ReviewError: the page did not start.
+        """
+        with on_thread(self._server, self.serve, name="the review page", error=ReviewError):
             yield self.url
-        finally:
-            self.stop()
-            thread.join(timeout=15)
 
 
 def policy_categories(policy: Any) -> list[CategoryText]:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import random
 import secrets
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +14,7 @@ from reference.serving.jobs.model import Job
 from reference.serving.jobs.store import JobStore
 from reference.serving.jobs.webhooks.address import BadAddress, Target, exempted, resolve
 from reference.serving.jobs.webhooks.signature import sign
+from reference.serving.retry import Backoff
 
 if TYPE_CHECKING:
     import httpx
@@ -87,8 +87,8 @@ class Deliverer:
             self.counts["given_up"] += 1
             log.error("webhook of %s given up after %d tries: %s", job_id, tries, problem)
             return
-        pause = min(store.settings.webhook_retry_most_s, store.settings.webhook_retry_s * 2 ** min(tries - 1, 30))
-        due = store.clock() + pause * random.uniform(0.5, 1.5)
+        backoff = Backoff(first_s=store.settings.webhook_retry_s, most_s=store.settings.webhook_retry_most_s)
+        due = store.clock() + backoff.pause_s(tries)
         await cast("Any", store.client.zadd(store.key("webhooks"), {job_id: due}, xx=True))
 
     async def _post(self, client: httpx.AsyncClient, job: Job, secret: bytes) -> str | None:

@@ -21,6 +21,7 @@ from typing import Any
 
 from reference.serving.engine.handle import Engine
 from reference.serving.rollout.types import RolloutError
+from reference.serving.waiting import wait_until
 
 MAX_LORAS, MAX_RANK, KV_GIB = 3, 8, 0.5
 START_S = 300.0
@@ -60,14 +61,14 @@ def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
                                       preexec_fn=end_with_parent)  # fmt: skip
         try:
             root = f"http://127.0.0.1:{port}"
-            while True:
+
+            def answers() -> bool:
                 if server.poll() is not None:
                     raise EngineError(explain_failure(log.read_text(errors="replace"), server.returncode))
-                if get(f"{root}/health", key, 2.0)[0] == 200 and nonce in get(f"{root}/v1/models", key)[1]:
-                    break
-                if time.monotonic() - begun > START_S:
-                    raise EngineError(f"vLLM did not answer within {START_S:.0f} s; see {log}")
-                time.sleep(0.3)
+                return get(f"{root}/health", key, 2.0)[0] == 200 and nonce in get(f"{root}/v1/models", key)[1]
+
+            if not wait_until(answers, START_S, every_s=0.3):
+                raise EngineError(f"vLLM did not answer within {START_S:.0f} s; see {log}")
             ready = time.monotonic() - begun
             say(f"engine ready after {ready:.0f} s")
             yield Engine(f"{root}/v1", key, spec.name, spec.max_model_len, False, ready)
