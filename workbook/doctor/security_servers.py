@@ -153,20 +153,19 @@ def without_key(host: str, port: int) -> Iterator[tuple[str, str, int]]:
 
 
 def first_words(host: str, port: int) -> bytes:
-    """What a server says to `PING`, or before it; b"" if nothing. An HTTP server calls the line a bad request."""
+    """What a server says to `PING`, or before it; b"HTTP/" for a web server, whatever it makes of such a line."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as connection:
-            connection.settimeout(TIMEOUT_S)
-            connection.connect((host, port))
-            connection.sendall(b"PING\r\n\r\n")
-            return connection.recv(16) or _http(host, port)
-    except OSError:
-        return _http(host, port)
+    said = b""
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as connection:
+        connection.settimeout(TIMEOUT_S)
+        connection.connect((host, port))
+        connection.sendall(b"PING\r\n\r\n")
+        said = connection.recv(16)
+    return said if said.startswith((b"+", b"-", b"\xff", b"HTTP/")) else _http(host, port) or said
 
 
 def _http(host: str, port: int) -> bytes:
-    """b"HTTP/" for a server that closes at a line which is no request, as some do."""
+    """b"HTTP/" for a server that answers a request."""
     connection = http.client.HTTPConnection(host.strip("[]"), port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/")
