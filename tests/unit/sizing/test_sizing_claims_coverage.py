@@ -12,9 +12,9 @@ from reference.sizing.claims.givens import what_turns
 from reference.sizing.claims.ledger import default_assumptions
 
 pytestmark = pytest.mark.filterwarnings("ignore::reference.sizing.bands.ImplausibleWarning")
-JUDGED = judged_figures()
 FIGURES = stated_figures()
 RECORDS = {record.id: record for record in claims()}
+JUDGED = judged_figures(records=RECORDS.values())
 
 
 def test_every_figure_has_a_verdict() -> None:
@@ -81,7 +81,8 @@ def test_a_given_figure_must_be_what_the_question_assumes_and_be_read() -> None:
     unknown = _with("q2.documents", field="papers")
     assert (unknown.verdict, "papers" in unknown.reason) == (None, True)
     unread = {field.name for field in dataclasses.fields(default_assumptions(2))}
-    unread -= {name for record in claims(2) for name in record.evidence.to_dict()["assumptions"]}
+    own = [record for record in RECORDS.values() if record.question == 2]
+    unread -= {name for record in own for name in record.evidence.to_dict()["assumptions"]}
     for name in unread:
         assert what_turns(2, name).read_by == ()
 
