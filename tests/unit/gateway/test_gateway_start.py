@@ -23,7 +23,7 @@ def test_a_gateway_s_port_that_is_taken_is_named_with_the_setting():
 def test_a_redis_binary_that_is_missing_or_of_another_system_leads_to_redis_url(tmp_path, monkeypatch):
     spec = type("Spec", (), {"submodule_search_locations": [str(tmp_path)]})()
     monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
-    with pytest.raises(RedisUnavailable, match="no redis-server .*REDIS_URL"), redis_store.private_redis():
+    with pytest.raises(RedisUnavailable, match=r"no redis-server .*REDIS_URL"), redis_store.private_redis():
         pass
     binary = tmp_path / "bin" / "redis-server"
     binary.parent.mkdir()
