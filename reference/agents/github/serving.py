@@ -32,7 +32,7 @@ class LoopbackServer:
             self._socket.close()
             raise ReviewError(f"port {port} on {host}: {problem.strerror}; choose another with --port") from None
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=5)
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(config)
 
     def serve(self) -> None:

@@ -6,9 +6,10 @@ import hashlib
 import json
 import logging
 import re
+import sys
 import time
 import traceback
-from typing import Any
+from typing import Any, TextIO
 from uuid import uuid4
 
 logger = logging.getLogger("reference.serving.gateway")
@@ -26,10 +27,19 @@ class JsonFormatter(logging.Formatter):
         return json.dumps({**entry, **fields}, ensure_ascii=True, default=str)
 
 
+class StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what `sys.stderr` is at the moment: a notebook or a test replaces it, and closes the one before."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes `record` as a line."""
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def configure(level: str = "INFO") -> None:
     """Sends the gateway's log to standard error as JSON lines; a second call only changes the level."""
     if not any(isinstance(handler.formatter, JsonFormatter) for handler in logger.handlers):
-        handler = logging.StreamHandler()
+        handler = StderrHandler()
         handler.setFormatter(JsonFormatter())
         logger.addHandler(handler)
         logger.propagate = False

@@ -118,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given:
         print(f"key, as SMALL_MODEL_API_KEY is not set: {key}", file=sys.stderr, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listener])
+        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
     return 0
 
 

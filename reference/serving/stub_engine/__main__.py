@@ -30,6 +30,7 @@ def serve(settings: StubSettings, port: int = 0, *, die_with_stdin: bool = False
     listener.listen(2048)
     config = uvicorn.Config(
         StubApp(settings),
+        log_config=None,
         log_level="critical",
         access_log=False,
         lifespan="off",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import io
 import socket
 import threading
+from pathlib import Path
 
 import httpx
 import pytest
@@ -68,3 +71,34 @@ def test_a_server_that_hangs_at_its_start_is_named_after_the_time_given():
         with on_thread(server_of(hello), lambda: ended.wait(10), name="hello", error=Failed, start_s=0.05, end_s=0.0):
             pass
     ended.set()
+
+
+def test_a_server_writes_to_the_error_stream_of_the_moment_and_keeps_none_that_was_closed():
+    """uvicorn's own configuration binds the stream that it finds, which a test's capture closes; every server of the
+    project does without it."""
+    root = Path(__file__).parents[3]
+    calls = {}
+    for folder in ("reference", "workbook", "exercises", "tests"):
+        for path in root.glob(f"{folder}/**/*.py"):
+            text = path.read_text()
+            for node in ast.walk(ast.parse(text)) if "uvicorn.Config(" in text else ():
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == "uvicorn.Config":
+                    given = {word.arg: ast.unparse(word.value) for word in node.keywords}
+                    calls[f"{path.relative_to(root)}:{node.lineno}"] = given.get("log_config")
+    assert len(calls) >= 8
+    assert {place for place, given in calls.items() if given != "None"} == set()
+
+
+def test_the_gateways_log_follows_the_error_stream(monkeypatch):
+    from reference.serving.gateway import logs
+
+    monkeypatch.setattr(logs.logger, "handlers", [])
+    monkeypatch.setattr(logs.logger, "propagate", True)
+    first, second = io.StringIO(), io.StringIO()
+    monkeypatch.setattr("sys.stderr", first)
+    logs.configure()
+    logs.log_event("one")
+    monkeypatch.setattr("sys.stderr", second)
+    first.close()
+    logs.log_event("two")
+    assert '"event": "two"' in second.getvalue()

@@ -41,7 +41,7 @@ class ReviewPage:
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{app.state.token}/"
         # No access log: its lines would hold the token.
         self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=3)
         )
 
     def serve(self) -> None:
