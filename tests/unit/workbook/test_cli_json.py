@@ -86,8 +86,22 @@ def test_doctor_prints_the_documented_names(cli, monkeypatch):
 def test_the_document_names_every_check_of_the_doctor():
     from workbook.doctor import CHECKS, DEEP
 
-    [row] = re.findall(r"^\| `checks\[\]\.name` \|.*$", DOCUMENT.read_text(encoding="utf-8"), re.M)
+    row, _ = re.findall(r"^\| `checks\[\]\.name` \|.*$", DOCUMENT.read_text(encoding="utf-8"), re.M)
     assert set(re.findall(r"`(\w+)`", row)) == {*CHECKS, *DEEP}
+
+
+def test_the_security_checks_print_the_documented_names(cli, monkeypatch):
+    from workbook.doctor import security
+
+    checks = [Check("a", "ok", "x"), Check("b", "not checked", "y", "do it")]
+    monkeypatch.setattr(security, "run_checks", lambda deep: iter(checks))
+    result = cli("doctor", "--security", "--json")
+    assert result.exit_code == 0
+    assert printed(result)["counts"] == {"ok": 1, "warn": 0, "fail": 0, "not_checked": 1}
+    record = printed(result) | {"fixed": ["x"]}
+    compare("doctor --security", record)
+    [row] = [one for one in DOCUMENT.read_text(encoding="utf-8").splitlines() if "`servers`" in one]
+    assert set(re.findall(r"`([a-z]+(?: [a-z]+)?)`", row.split("|")[3])) == {*security.CHECKS, *security.DEEP}
 
 
 def test_claims_print_the_documented_names(cli):
