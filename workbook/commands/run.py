@@ -41,6 +41,6 @@ def command(
     if json:
         console.emit_json("run", {"run": run.to_dict()})
     else:
-        console.say(log, f"{run.status} in {run.seconds:.0f} s: {paths.shown(run.folder / 'index.html')}")
+        console.say(log, f"{run.status} in {run.seconds:.0f} s; the site: {paths.shown(run.folder / 'index.html')}")
     if run.status != "passed":
         raise typer.Exit(FAILED)

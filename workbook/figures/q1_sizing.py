@@ -36,7 +36,7 @@ def claims_table(claims: Iterable[Any]) -> Html:
         colour = VERDICT_COLOURS[str(c.verdict)]
         implied = " <i>(implied)</i>" if c.implied else ""
         rows.append(
-            f"<tr><td style='text-align:left'>{html.escape(c.statement)}{implied}</td>"
+            f"<tr id='claim-{html.escape(c.id)}'><td style='text-align:left'>{html.escape(c.statement)}{implied}</td>"
             f"<td style='text-align:right;white-space:nowrap'>{html.escape(c.stated_text)}</td>"
             f"<td style='text-align:right;white-space:nowrap'><b>{html.escape(c.computed_text)}</b></td>"
             f"<td style='text-align:left;white-space:nowrap;color:{colour}'><b>{html.escape(str(c.verdict))}</b></td>"

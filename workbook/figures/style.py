@@ -13,7 +13,7 @@ INK, GREY, LIGHT = "#1f2933", "#6b7785", "#d5dbe1"
 BLUE, GREEN, RED, AMBER, PURPLE = "#2b6cb0", "#2f855a", "#c53030", "#b7791f", "#6b46c1"
 VERDICT_COLOURS = {"holds": GREEN, "does-not-hold": RED, "depends": AMBER}
 
-SETTINGS = {
+SETTINGS: dict[str, Any] = {
     "figure.dpi": 110,
     "font.size": 9,
     "axes.titlesize": 10,
@@ -40,7 +40,7 @@ def styled() -> Iterator[Any]:
     """pyplot with the workbook's settings, for the length of the block."""
     import matplotlib.pyplot as plt
 
-    with plt.rc_context(SETTINGS):
+    with plt.style.context(SETTINGS):
         yield plt
 
 
@@ -63,9 +63,12 @@ def powers_of_two(ax: Axes, values: list[float]) -> None:
 
 
 def close(figure: Any) -> Any:
-    """Return a finished figure; closed for pyplot, so that a notebook shows it once."""
+    """Return a finished figure; closed for pyplot, so that a notebook shows it once, with a description of its own."""
     import matplotlib.pyplot as plt
 
+    from workbook.figures.alt_text import register
+
+    register()
     figure.tight_layout()
     plt.close(figure)
     return figure

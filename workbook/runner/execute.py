@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbook.errors import ListingError
 from workbook.runner.listing import Notebook, Profile
 from workbook.values import Value, numbered_code_cells, read
+
+if TYPE_CHECKING:
+    from workbook.site.body import Body
 
 START_ATTEMPTS = 3
 START_TIMEOUT = 60  # seconds for the kernel to answer
@@ -42,7 +45,10 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """One executed notebook. status: passed | failed; executed and page: its files in the run's folder."""
+    """One executed notebook. status: passed | failed; executed and page: its files in the run's folder.
+
+    body: the executed copy as markup, kept so that the site of the run need not make it twice.
+    """
 
     name: str
     title: str
@@ -55,6 +61,7 @@ class Outcome:
     page: Path | None = None
     failure: Failure | None = None
     values: list[Value] = field(default_factory=list)
+    body: Body | None = field(default=None, repr=False, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         return {

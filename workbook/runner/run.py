@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -124,15 +123,14 @@ def run_step(step: Step, folder: Path, reporter: Reporter | None = None, number:
     reporter = reporter or Silent()
     reporter.notebook(step.notebook.name, number, of, step.code_cells)
     outcome = execute(step.notebook, step.profile, step.parameters, folder, reporter.cell)
-    if outcome.executed:
-        outcome.page = write_page(outcome.executed, step.notebook.title, step.notebook.path.parent)
+    outcome.page = write_page(outcome, step.notebook.path.parent)
     reporter.done(outcome)
     return outcome
 
 
 def write_report(run: Run) -> None:
-    """index.html, run.json and values.json of a run."""
-    from jinja2 import Environment, FileSystemLoader
+    """values.json, run.json and the site of a run."""
+    from workbook.site.build import build, write
 
     values = {
         outcome.name: {
@@ -141,36 +139,9 @@ def write_report(run: Run) -> None:
         }
         for outcome in run.notebooks
     }
-    _write(run.folder / "values.json", json.dumps(values, indent=2, allow_nan=False) + "\n")
-    _write(run.folder / "run.json", json.dumps(run.to_dict(), indent=2, allow_nan=False) + "\n")
-    environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
-    environment.filters["shown"] = shown_value
-    environment.filters["badge"] = badge
-    _write(run.folder / "index.html", environment.get_template("run.html").render(run=run))
-
-
-def shown_value(value: Any) -> str:
-    """A recorded value as the index shows it: three or four significant digits, thousands separated."""
-    if isinstance(value, bool) or value is None or isinstance(value, str):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def badge(evidence: Any) -> str:
-    if isinstance(evidence, dict):
-        return str(evidence.get("kind", ""))
-    return str(evidence or "")
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all."""
-    draft = file.with_name(file.name + ".part")
-    draft.write_text(text, encoding="utf-8")
-    os.replace(draft, file)
+    write(run.folder / "values.json", json.dumps(values, indent=2, allow_nan=False) + "\n")
+    write(run.folder / "run.json", json.dumps(run.to_dict(), indent=2, allow_nan=False) + "\n")
+    build(run)
 
 
 def _new_folder(out: Path, profile: str) -> Path:

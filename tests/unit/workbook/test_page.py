@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import html
 import re
+from base64 import b64encode
+from hashlib import sha256
 
 import nbformat
 import nbformat.v4 as v4
 import pytest
 
 from workbook.runner.diagrams import DiagramError, formula_html, mermaid_html, mermaid_sources, mermaid_svg
+from workbook.runner.execute import Outcome
 from workbook.runner.page import write_page
-from workbook.runner.run import shown_value
 from workbook.runner.widgets import STATE, VIEW, freeze
+from workbook.site.build import shown_value
 from workbook.values import MEDIA_TYPE
 
 FLOW = 'flowchart LR\n  U[1M users] -->|HTTPS| G["Gateway<br/>limits"]\n  G --> R[(Redis)]'
@@ -18,7 +22,16 @@ FLOW = 'flowchart LR\n  U[1M users] -->|HTTPS| G["Gateway<br/>limits"]\n  G --> 
 def page_of(tmp_path, *cells) -> str:
     executed = tmp_path / "q1_x.ipynb"
     nbformat.write(v4.new_notebook(cells=list(cells)), executed)
-    return write_page(executed, "Serve <an> LLM", tmp_path).read_text()
+    return written(executed)
+
+
+def written(executed) -> str:
+    outcome = Outcome("q1_x", "Serve <an> LLM", None, "passed", 1.0, 1, {}, executed)
+    return write_page(outcome, executed.parent).read_text()
+
+
+def html_output(markup: str):
+    return v4.new_output("display_data", data={"text/html": markup})
 
 
 @pytest.mark.parametrize(
@@ -57,13 +70,17 @@ def test_a_formula_becomes_mathml():
     assert formula_html(r"\frac{1}{\mu - \lambda}", block=True).startswith("<math")
 
 
-def test_a_page_has_no_script_and_asks_no_server(tmp_path):
+def test_a_page_runs_no_script_of_an_output_and_asks_no_server(tmp_path):
     page = page_of(
         tmp_path,
         v4.new_markdown_cell(f"# A\n\n$E = mc^2$ costs \\$2\n\n```mermaid\n{FLOW}\n```"),
-        v4.new_code_cell("1", outputs=[v4.new_output("display_data", data={"text/html": "<b>x</b>"})]),
+        v4.new_code_cell("1", outputs=[html_output("<b>x</b><script>evil()</script>")]),
     )
-    assert "<script" not in page
+    assert "evil()" not in page
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 2
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1])
+    assert all(f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in policy for script in scripts)
     assert "<math" in page
     assert "data:image/svg+xml;base64," in page
     assert re.findall(r'(?:src|href)="(?:https?:)?//[^"]+', page) == []
@@ -120,7 +137,7 @@ def test_a_page_shows_what_a_slider_drew_without_its_script(tmp_path):
     notebook = v4.new_notebook(cells=[v4.new_code_cell("interact()", outputs=[view])])
     notebook.metadata["widgets"] = {STATE: {"state": state}}
     nbformat.write(notebook, executed)
-    page = write_page(executed, "t", tmp_path).read_text()
+    page = written(executed)
     assert "18 GPUs" in page
     assert "Open the notebook to change it" in page
     assert "interactive(...)" not in page
