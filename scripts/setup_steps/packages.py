@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from setup_steps import places
 from setup_steps.commands import call
@@ -53,11 +55,11 @@ def _uv_is(version: str) -> bool:
 
 
 def install_packages(variant: str, extras: list[str], settings: dict) -> str:
-    """Into .venv, as constraints.txt says. After an interrupted install all are linked anew from uv's cache."""
+    """Into .venv, as constraints.txt says. After an interrupted install, what is half there is installed anew."""
     env = uv_environment()
     wanted = ",".join([variant, *extras])
-    resumed = places.INSTALLING.exists()
-    args = [str(places.UV), "pip", "install", "--python", str(places.PYTHON)] + ["--reinstall"] * resumed
+    damaged = drop_damaged(places.VENV) if places.INSTALLING.exists() else []
+    args = [str(places.UV), "pip", "install", "--python", str(places.PYTHON)]
     backend = ["--torch-backend", "cpu"] if variant == "cpu" and not env.get("UV_FIND_LINKS") else []
     mend = "run the same command again: finished downloads are kept; `.venv/bin/workbook doctor` looks for the rest"
     places.INSTALLING.touch()
@@ -71,7 +73,32 @@ def install_packages(variant: str, extras: list[str], settings: dict) -> str:
             raise StepFailed(f"{_free()}: {failure}", failure.mend) from None
         raise
     places.INSTALLING.unlink()
-    return f"extras {wanted}" + (", all anew: the last set-up was interrupted" if resumed else "")
+    return f"extras {wanted}" + (f"; half there and installed anew: {', '.join(damaged)}" if damaged else "")
+
+
+def drop_damaged(venv: Path) -> list[str]:
+    """Forget the packages of which something is missing, so that uv installs them anew; their names.
+
+    uv takes a package for installed when its folder of metadata is there, also one that a kill left without the rest.
+    Its own --reinstall would help, and download everything once more.
+    """
+    names = []
+    for site in venv.glob("lib/python3.*/site-packages"):
+        for info in sorted(site.glob("*.dist-info")):
+            if not _is_whole(info):
+                shutil.rmtree(info)
+                names.append(info.name.split("-")[0])
+    return names
+
+
+def _is_whole(info: Path) -> bool:
+    """RECORD is there (uv and pip write it last) and so is every file that it lists."""
+    try:
+        with (info / "RECORD").open(newline="", encoding="utf-8") as file:
+            listed = [row[0] for row in csv.reader(file) if row]
+    except OSError:
+        return False
+    return all(name.endswith(".pyc") or (info.parent / name).exists() for name in listed)
 
 
 def _free() -> str:

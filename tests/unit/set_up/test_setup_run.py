@@ -42,7 +42,7 @@ def test_without_make_the_end_says_how_to_go_on(project):
     assert done.stdout.splitlines()[-1] == "next: .venv/bin/workbook lab"
 
 
-def test_a_full_disk_is_told_with_what_is_free_and_the_next_call_installs_anew(project):
+def test_a_full_disk_is_told_with_what_is_free_and_leaves_no_stamp(project):
     (project.venv / ".ok-auto").touch()
     (project.venv / "set-up.json").write_text("{}")
     code, said = project.run(FAKE_UV_SAYS="cause: No space left on device (os error 28)", FAKE_UV_EXIT="2")
@@ -52,12 +52,29 @@ def test_a_full_disk_is_told_with_what_is_free_and_the_next_call_installs_anew(p
     assert "UV_CACHE_DIR" in said
     assert not (project.venv / ".ok-auto").exists()
     assert not (project.venv / "set-up.json").exists()
+    assert (project.venv / ".installing").exists()
+
+
+def test_after_an_interruption_what_is_half_there_is_forgotten_so_that_uv_installs_it(project):
+    site = project.venv / "lib" / "python3.11" / "site-packages"
+    for name, record, files in (
+        ("whole", "whole.py,,\nwhole.pyc,,\nwhole-1.dist-info/RECORD,,\n", ["whole.py"]),
+        ("cut", "cut.py,,\n", []),
+        ("begun", None, ["begun.py"]),
+    ):
+        (site / f"{name}-1.dist-info").mkdir(parents=True)
+        for file in files:
+            (site / file).touch()
+        if record:
+            (site / f"{name}-1.dist-info" / "RECORD").write_text(record)
+    project.run()
+    assert len(list(site.glob("*.dist-info"))) == 3  # nothing was interrupted, so nothing is looked at
+    (project.venv / ".installing").touch()
     code, said = project.run()
     assert code == 0
-    assert "--reinstall" in project.uv_calls()[-2]
-    assert "interrupted" in said
-    project.run()
-    assert "--reinstall" not in project.uv_calls()[-2]
+    assert "half there and installed anew: begun, cut" in said
+    assert [info.name for info in site.glob("*.dist-info")] == ["whole-1.dist-info"]
+    assert not (project.venv / ".installing").exists()
 
 
 def test_ctrl_c_ends_uv_too_and_leaves_no_stamp(project):
@@ -71,7 +88,7 @@ def test_ctrl_c_ends_uv_too_and_leaves_no_stamp(project):
     assert (project.venv / ".installing").exists()
 
 
-def test_after_kill_9_the_next_call_waits_for_the_orphan_and_installs_anew(project):
+def test_after_kill_9_the_next_call_waits_for_the_orphan_and_ends_well(project):
     killed = project.start(FAKE_UV_SLEEP="1")
     assert eventually(lambda: project.uv_calls())
     killed.kill()
@@ -79,9 +96,7 @@ def test_after_kill_9_the_next_call_waits_for_the_orphan_and_installs_anew(proje
     code, said = project.run()
     assert code == 0
     assert "another set-up is at work in this folder" in said
-    [_, orphan_ended, again, _] = project.uv_calls()
-    assert orphan_ended == "end"
-    assert "--reinstall" in again
+    assert [call.split()[0] for call in project.uv_calls()] == ["begin", "end", "begin", "end"]
     assert (project.venv / ".ok-auto").exists()
 
 
