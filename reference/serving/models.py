@@ -40,7 +40,6 @@ class ModelChoice:
 
     source: str
     name: str
-    is_default: bool
 
     @property
     def folder(self) -> Path | None:
@@ -167,18 +166,18 @@ def chosen_model() -> ModelChoice:
     """
     wanted = os.environ.get("WORKBOOK_MODEL", "").strip()
     if not wanted:
-        return ModelChoice(str(default_model_dir()), DEFAULT_MODEL_ID, True)
+        return ModelChoice(str(default_model_dir()), DEFAULT_MODEL_ID)
     path = Path(wanted).expanduser()
     if path.is_dir():
         check_folder(path)
-        return ModelChoice(str(path.resolve()), path.resolve().name, False)
+        return ModelChoice(str(path.resolve()), path.resolve().name)
     if path.exists():
         raise ModelError(f"WORKBOOK_MODEL={wanted} is a file; name the folder that holds config.json and the weights")
     if wanted[0] in "./~" or wanted.count("/") > 1:
         raise ModelError(f"WORKBOOK_MODEL={wanted}: no such folder")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", wanted):
         raise ModelError(f"WORKBOOK_MODEL={wanted} is neither a folder nor a hub id of the form organisation/name")
-    return ModelChoice(wanted, wanted, False)
+    return ModelChoice(wanted, wanted)
 
 
 def check_folder(path: Path) -> None:

@@ -12,11 +12,10 @@ a failure is `waiting.wait_until`.
 
 from __future__ import annotations
 
-import asyncio
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -114,24 +113,3 @@ def retry(
             if not when(error) or (pause := tries.pause_s()) is None:
                 raise
         sleep(pause)
-
-
-async def retry_async(
-    call: Callable[[], Awaitable[T]],
-    policy: RetryPolicy,
-    *,
-    on: Errors,
-    when: Callable[[BaseException], bool] = lambda error: True,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    chance: Callable[[], float] = random.random,
-) -> T:
-    """`retry` for a coroutine function."""
-    tries = Tries(policy, clock=clock, chance=chance)
-    while True:
-        try:
-            return await call()
-        except on as error:
-            if not when(error) or (pause := tries.pause_s()) is None:
-                raise
-        await sleep(pause)

@@ -196,11 +196,6 @@ class JobStore:
         """Jobs that some worker holds."""
         return int(await cast("Any", self.client.zcard(self.key("running"))))
 
-    async def oldest_wait_s(self, lane: Lane) -> float:
-        """Seconds that the oldest job of a lane has waited; 0 if none does."""
-        found = await cast("Any", self.client.zrange(self.key("waiting", lane), 0, 0, withscores=True))
-        return max(0.0, self.clock() - found[0][1]) if found else 0.0
-
     async def dead_letters(self, tenant: str | None = None, most: int = 100) -> list[Job]:
         """Jobs that failed for good, latest first, with the reason in `error`."""
         found = await cast("Any", self.client.zrevrange(self.key("dead"), 0, -1))

@@ -40,12 +40,6 @@ class TaskResult:
     commonest: float
     seconds_per_1000: float
 
-    def dollars_per_1000(self, dollars_per_hour: float) -> float:
-        """At the price of this machine. Raises ValueError for one that is not above 0."""
-        if not dollars_per_hour > 0:
-            raise ValueError(f"dollars_per_hour: must be above 0, got {dollars_per_hour}")
-        return self.seconds_per_1000 / 3600 * dollars_per_hour
-
 
 def _result(task: str, by: str, right: Any, truths: Sequence[Any], groups: Sequence[str], seconds: float) -> TaskResult:
     import numpy as np

@@ -11,7 +11,6 @@ from typing import Literal
 from .faq import FAQ
 
 Feature = Literal["classify", "faq", "backlog"]
-FEATURES: tuple[Feature, ...] = ("classify", "faq", "backlog")
 ZIPF = 0.9  # exponent of the popularity of FAQ questions
 
 

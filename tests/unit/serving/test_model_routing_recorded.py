@@ -157,9 +157,6 @@ def test_every_simple_task_is_done_by_a_language_model_and_by_something_smaller(
             assert one.low <= one.quality <= one.high
             assert one.seconds_per_1000 < found[task, LANGUAGE_MODEL].seconds_per_1000 / 4
     assert found[ORDER, RULE].quality > 0.98
-    assert found[INTENT, MANY].dollars_per_1000(3600.0) == pytest.approx(found[INTENT, MANY].seconds_per_1000)
-    with pytest.raises(ValueError, match="dollars_per_hour"):
-        found[INTENT, MANY].dollars_per_1000(0)
 
 
 def test_quality_of_one_model_alone_has_an_interval_over_sentences(recorded):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.serving.retry import Backoff, RetryPolicy, Tries, retry, retry_async
+from reference.serving.retry import Backoff, RetryPolicy, Tries, retry
 
 POLICIES = st.builds(
     RetryPolicy,
@@ -49,16 +47,6 @@ class World:
         given = {"on": (ConnectionError,), "clock": lambda: self.now, "sleep": self.sleep, "chance": self.chance}
         return retry(self.call, policy, **{**given, **options})
 
-    def retry_async(self, policy: RetryPolicy) -> int:
-        async def call() -> int:
-            return self.call()
-
-        async def sleep(seconds: float) -> None:
-            self.sleep(seconds)
-
-        options = {"clock": lambda: self.now, "sleep": sleep, "chance": self.chance}
-        return asyncio.run(retry_async(call, policy, on=(ConnectionError,), **options))
-
 
 @given(POLICIES, st.floats(0, 3), CHANCES)
 def test_a_call_that_always_fails_is_tried_in_bounds_and_its_last_error_comes_out(policy, takes_s, chances):
@@ -72,19 +60,6 @@ def test_a_call_that_always_fails_is_tried_in_bounds_and_its_last_error_comes_ou
         assert 0 <= pause <= min(policy.most_s, policy.first_s * policy.factor ** (number - 1))
     if policy.within_s == float("inf"):
         assert len(world.begun) == policy.tries
-
-
-@given(POLICIES, st.integers(0, 9), CHANCES)
-def test_a_coroutine_is_retried_just_as_a_function_is(policy, failures, chances):
-    def outcome(run):
-        try:
-            return run(policy)
-        except ConnectionError as error:
-            return error.args
-
-    one, other = World(failures, chances=tuple(chances)), World(failures, chances=tuple(chances))
-    assert outcome(one.retry) == outcome(other.retry_async)
-    assert (one.begun, one.slept) == (other.begun, other.slept)
 
 
 def test_a_call_that_recovers_gives_its_answer_and_is_not_called_again():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from reference.serving.gateway.errors import bad_request
-from reference.serving.gateway.usage.records import COUNTERS, HOUR_S, Labels, hash_key, hour_of, parsed
+from reference.serving.gateway.usage.records import COUNTERS, HOUR_S, Labels, hash_key, parsed
 
 if TYPE_CHECKING:
     import redis.asyncio
@@ -196,8 +196,3 @@ def rows(tenant: str, hour: int, stored: Mapping[bytes, bytes]) -> list[dict[str
         for labels, counters in parsed(tenant, stored).items()
     ]
     return sorted(({name: row[name] for name in COLUMNS} for row in found), key=lambda row: str(list(row.values())))
-
-
-def current_hour(now: float | None = None) -> int:
-    """The hour that is being counted, and not complete yet."""
-    return hour_of(time.time() if now is None else now)
