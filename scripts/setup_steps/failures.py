@@ -27,7 +27,7 @@ KNOWN = [
     (r"Temporary failure in name resolution|Name or service not known|failed to lookup address|dns error|"
      r"No address associated with hostname",
      "the package index's name cannot be looked up: no network, or no DNS",
-     "go online, or name a mirror: PIP_INDEX_URL=https://.../simple; then the same command goes on"),
+     "go online, or name a mirror: PIP_INDEX_URL=ADDRESS; then the same command goes on"),
     (r"\b(401|403|407)\b.*(Unauthorized|Forbidden|Authentication)",
      "the package index refuses us",
      "check the address and the password in PIP_INDEX_URL (or in pip's configuration)"),

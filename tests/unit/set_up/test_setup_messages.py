@@ -50,11 +50,11 @@ PRINTED = [
     ("  cause: tunnel error: proxy authorization required", "proxy does not"),
     ("connection broken by 'ProxyError('Cannot connect to proxy.', NewConnectionError(': Connection refused",
      "proxy does not"),
-    ("cause: HTTP status server error (503 Service Unavailable) for url (http://127.0.0.1/simple/rank-bm25/)",
+    ("cause: HTTP status server error (503 Service Unavailable) for url (http://127.0.0.1/index/rank-bm25/)",
      "fault of its own"),
-    ("Could not fetch URL http://127.0.0.1:1/simple/uv/: Max retries exceeded (Caused by ResponseError('too many 503 "
+    ("Could not fetch URL http://127.0.0.1:1/index/uv/: Max retries exceeded (Caused by ResponseError('too many 503 "
      "error responses')) - skipping\nERROR: No matching distribution found for uv==0.13.9", "fault of its own"),
-    ("error: No solution found when resolving dependencies\nhint: An index (http://127.0.0.1/simple) returned a 403 "
+    ("error: No solution found when resolving dependencies\nhint: An index (http://127.0.0.1/index) returned a 403 "
      "Forbidden error. Check that the index URL is correct", "refuses us"),
     ("hint: An index URL could not be queried due to a lack of valid authentication credentials (401 Unauthorized)",
      "refuses us"),
@@ -191,12 +191,12 @@ def test_a_driver_that_hangs_does_not_stop_the_set_up(monkeypatch, tmp_path):
 
 def test_uv_is_told_what_pip_is_configured_with(monkeypatch, tmp_path):
     config = tmp_path / "pip.conf"
-    config.write_text("[global]\nindex-url = https://mirror.example/simple?a=b\ncert = /company.pem\n")
+    config.write_text("[global]\nindex-url = https://mirror.example/packages?a=b\ncert = /company.pem\n")
     monkeypatch.setenv("PIP_CONFIG_FILE", str(config))
     for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX", "PIP_CERT", "SSL_CERT_FILE"):
         monkeypatch.delenv(name, raising=False)
     env = packages.uv_environment()
-    assert env["UV_DEFAULT_INDEX"] == "https://mirror.example/simple?a=b"
+    assert env["UV_DEFAULT_INDEX"] == "https://mirror.example/packages?a=b"
     assert env["SSL_CERT_FILE"] == "/company.pem"
-    monkeypatch.setenv("PIP_INDEX_URL", "https://other.example/simple")
-    assert packages.uv_environment()["UV_DEFAULT_INDEX"] == "https://other.example/simple"
+    monkeypatch.setenv("PIP_INDEX_URL", "https://other.example/packages")
+    assert packages.uv_environment()["UV_DEFAULT_INDEX"] == "https://other.example/packages"
