@@ -9,6 +9,7 @@ of their own: tokens/s plus requests/s raises, and the only way from one to the 
 
 from __future__ import annotations
 
+import functools
 import math
 from numbers import Real
 from typing import Any, TypeAlias
@@ -94,6 +95,16 @@ def Q(value: float | str, unit: str | None = None) -> Quantity:
     return quantity
 
 
+@functools.cache
+def _factor(given: Any, unit: str) -> float:
+    """What a magnitude in the units `given` is multiplied by to be in `unit`.
+
+    Kept, for pint parses and compares units anew in every conversion, and a search makes the same one thousands of
+    times. A factor alone is enough: the registry above knows no unit with an offset.
+    """
+    return float(ureg.Quantity(1.0, given).to(unit).magnitude)
+
+
 def magnitude(value: Any, unit: str, name: str = "value") -> float:
     """The number behind `value` in `unit`. Raises UnitError that names the argument, what came and what was wanted."""
     if not isinstance(value, pint.Quantity):
@@ -101,7 +112,7 @@ def magnitude(value: Any, unit: str, name: str = "value") -> float:
             return float(value)
         raise UnitError(f"{name} needs a unit: write {name}=Q({value!r}, {unit!r}) or the unit you meant")
     try:
-        return float(value.to(unit).magnitude)
+        return float(value.magnitude) * _factor(value.units, unit)
     except pint.errors.DimensionalityError:
         raise UnitError(
             f"{name} must be convertible to {unit!r}, got {value:~P} ({value.dimensionality}). "

@@ -11,19 +11,20 @@ from reference.sizing.bill.plan import games
 
 N = 6
 ALL = (1 << N) - 1
+ORDERS = list(itertools.permutations(range(N)))
+# For each strategy, in every order: the set that stands before it.
+BEFORE = [[sum(1 << j for j in order[: order.index(i)]) for order in ORDERS] for i in range(N)]
 games_of_six = st.lists(st.floats(-100, 100), min_size=63, max_size=63).map(lambda rest: [0.0, *rest])
 
 
 @given(savings=games_of_six)
 def test_shapley_is_the_mean_over_all_720_orders(savings: list[float]) -> None:
-    orders = list(itertools.permutations(range(N)))
-    assert len(orders) == 720
-    before = {(order, i): sum(1 << j for j in order[: order.index(i)]) for order in orders for i in range(N)}
+    assert len(ORDERS) == 720
+    own = games.over_orders(savings, N)
     for i, share in enumerate(games.shapley(savings, N)):
-        sets = [before[order, i] for order in orders]
-        brute = math.fsum(savings[mask | 1 << i] - savings[mask] for mask in sets) / len(orders)
+        brute = math.fsum(savings[mask | 1 << i] - savings[mask] for mask in BEFORE[i]) / 720
         assert share == pytest.approx(brute, abs=1e-9)
-        assert share == pytest.approx(sum(games.over_orders(savings, N)[i]) / 720, abs=1e-9)
+        assert share == pytest.approx(sum(own[i]) / 720, abs=1e-9)
 
 
 @given(savings=games_of_six)

@@ -1,6 +1,7 @@
 """Question 1: every figure is there, and every verdict is computed - change an assumption and it changes."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from reference.sizing.claims.q1.design import option
 
 pytestmark = pytest.mark.filterwarnings("ignore::reference.sizing.bands.ImplausibleWarning")
 DEFAULT = {record.id: record for record in claims(1)}
+designed = functools.cache(corrected_design_q1)
 
 # What the source prints or rests on, and the assumptions under which its verdict must turn into another one.
 FLIPS: dict[str, dict[str, Any]] = {
@@ -128,7 +130,7 @@ def test_every_assumption_says_where_it_comes_from() -> None:
 
 
 def test_corrected_design_costs_more_than_the_budget_and_says_what_would_fit() -> None:
-    design = corrected_design_q1()
+    design = designed()
     assert not design.fits_budget
     assert design.best_large is not None
     assert design.best_small is not None
@@ -141,7 +143,7 @@ def test_corrected_design_costs_more_than_the_budget_and_says_what_would_fit() -
 
 def test_corrected_design_holds_its_own_targets() -> None:
     a = Q1Assumptions()
-    design = corrected_design_q1(a)
+    design = designed()
     for found in (design.best_large, design.best_small):
         assert found is not None
         assert found.capacity.ttft <= a.ttft_target * (1 + 1e-6)
@@ -174,7 +176,7 @@ def test_supplied_price_is_used() -> None:
 def test_design_has_a_json_form() -> None:
     import json
 
-    document = json.loads(json.dumps(corrected_design_q1().to_dict()))
+    document = json.loads(json.dumps(designed().to_dict()))
     assert document["best_large"]["always_on_usd"] > document["best_large"]["autoscaled_usd"]
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import io
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ def designed() -> Design:
 def texts(figure: Any) -> list[str]:
     import matplotlib.text
 
-    figure.savefig(io.BytesIO(), format="png")
+    figure.draw_without_rendering()
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 

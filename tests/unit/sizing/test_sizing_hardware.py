@@ -79,13 +79,19 @@ def test_unknown_hardware_lists_the_known() -> None:
         accelerator("b9000")
 
 
+# Importing torch takes seconds, of a loaded machine half a minute; without it the same code runs on numpy alone.
 @pytest.mark.filterwarnings("ignore::reference.sizing.bands.ImplausibleWarning")  # a loaded machine may be very slow
-def test_this_machine_is_measured_and_says_how() -> None:
-    from reference.sizing.this_machine import measure_this_machine
+@pytest.mark.parametrize("torch", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_this_machine_is_measured_and_says_how(torch: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reference.sizing import this_machine
 
-    machine = measure_this_machine(repeats=2, megabytes=16, matrix=512)
+    if not torch:
+        monkeypatch.setattr(this_machine.util, "find_spec", lambda name: None)
+    machine = this_machine.measure_this_machine(repeats=2, megabytes=16, matrix=512)
     assert isinstance(machine.evidence, Measured)
     assert machine.evidence.n == 2
+    assert ("torch" in machine.evidence.versions) == torch
+    assert (machine.bf16_flops == machine.f32_flops) == (not torch)
     assert machine.bandwidth > Q(0, "GB/s")
     assert machine.bf16_flops > Q(0, "TFLOP/s")
     assert machine.memory > Q(0.1, "GB")

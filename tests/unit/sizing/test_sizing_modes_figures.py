@@ -1,7 +1,6 @@
 """Figures of question 7's sizing draw what they are given: the numbers of the data stand in the picture."""
 
 import dataclasses
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ RECORD = Path(__file__).resolve().parents[3] / "benchmarks" / "results" / "job_f
 def texts(figure: Any) -> list[str]:
     import matplotlib.text
 
-    figure.savefig(io.BytesIO(), format="png")
+    figure.draw_without_rendering()
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 

@@ -90,3 +90,22 @@ def test_show_keeps_four_digits_and_the_unit() -> None:
 
 def test_quantities_survive_pickling() -> None:
     assert pickle.loads(pickle.dumps(Q(5, "token/s"))) == Q(5, "token/s")
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("rpm", "request/s"), ("TB/s", "byte/s"), ("GiB", "byte"), ("USD/gpu/h", "USD/gpu/s"), ("percent", ""),
+        ("token/request", "token/request"), ("ms/token", "s/token"), ("message/user/day", "message/user/s"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("value", [0.0, 1 / 3, 80, -7.25e11, 6.02e-23])
+def test_a_kept_factor_gives_the_very_number_that_pint_gives(value: float, given: str, wanted: str) -> None:
+    for _ in range(2):  # the second time from what was kept
+        assert magnitude(Q(value, given), wanted) == float(Q(value, given).to(wanted).magnitude)
+
+
+def test_a_wrong_dimension_is_refused_every_time() -> None:
+    for _ in range(2):
+        with pytest.raises(UnitError, match="rate must be convertible to 'token/s'"):
+            magnitude(Q(1, "request/s"), "token/s", "rate")

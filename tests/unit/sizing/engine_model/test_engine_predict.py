@@ -83,6 +83,7 @@ def test_a_model_that_nobody_measured_is_outside_everywhere():
         predict_closed(engine(), 1, 128, 32, strict=True)
 
 
+@pytest.mark.slow
 def test_nine_of_ten_intervals_hold_what_is_measured():
     held = total = 0
     load = closed(8, output_spread=0.3)

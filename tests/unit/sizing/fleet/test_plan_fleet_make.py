@@ -67,7 +67,7 @@ def test_costs_are_replicas_times_price_times_hours():
         assert never_below_roof(SMALL, row)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(1, 60_000), st.floats(1, 4))
 def test_a_larger_budget_never_removes_a_design(budget, factor):
     small, large = (made(dataclasses.replace(SMALL, budget_usd=b)) for b in (budget, budget * factor))
@@ -78,7 +78,7 @@ def test_a_larger_budget_never_removes_a_design(budget, factor):
             assert f"${row.over_budget_usd:,.0f}" in row.reason
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.floats(0.7, 1.0), st.floats(0.8, 1.0))
 def test_tighter_targets_never_make_a_plan_cheaper(ttft, tpot):
     tight = dataclasses.replace(SMALL, ttft_ms=SMALL.ttft_ms * ttft, tpot_ms=SMALL.tpot_ms * tpot)
