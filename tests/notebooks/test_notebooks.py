@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -45,6 +46,8 @@ def test_a_notebook_runs_and_records_its_values(notebook, tmp_path, request):
     assert outcome.failure is None, f"{notebook.name}: {outcome.failure}"
     assert len(outcome.values) >= notebook.min_values
     assert outcome.page is not None
+    # A figure without a title and labels has no words for readers who hear the page; it says where it stands instead.
+    assert re.findall(r'alt="(Figure without a description[^"]*)', outcome.page.read_text(encoding="utf-8")) == []
     if notebook.question is not None:
         assert notebook.min_values >= 1, f"{notebook.name} answers a question but must record no value"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def read_run(folder: Path, listed: list[Notebook], source_folder: Path) -> Run:
     return Run(
         profile=said.get("profile", ""),
         folder=folder,
-        started=said.get("started") or min(_note(path, "start_time") or "" for path in executed),
+        started=said.get("started") or min(_started(path) for path in executed),
         seconds=said.get("seconds") or sum(outcome.seconds for outcome in outcomes),
         machine=said.get("machine", {}),
         notebooks=outcomes,
@@ -79,6 +80,7 @@ def _exception(node: Any, notes: dict[str, Any]) -> Failure | None:
     return None
 
 
-def _note(path: Path, name: str) -> str | None:
-    found = json.loads(path.read_text(encoding="utf-8")).get("metadata", {}).get("papermill", {}).get(name)
-    return str(found) if found else None
+def _started(path: Path) -> str:
+    """When papermill began, to the second; "" for a copy that it did not make."""
+    found = json.loads(path.read_text(encoding="utf-8")).get("metadata", {}).get("papermill", {}).get("start_time")
+    return dt.datetime.fromisoformat(found).isoformat(timespec="seconds") if found else ""

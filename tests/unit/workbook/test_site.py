@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import struct
+import sys
+from pathlib import Path
 
 import nbformat
-import nbformat.v4 as v4
 import pytest
 from bs4 import BeautifulSoup
 
+sys.path.insert(0, str(Path(__file__).parent))
+from site_parts import broken_links, listed, png, write_executed
+
 from workbook.errors import UsageError
-from workbook.figures.q1_sizing import claims_table
 from workbook.runner.execute import Failure, Outcome
-from workbook.runner.listing import Notebook
 from workbook.runner.run import Run, write_report
 from workbook.site import claims as claims_page
 from workbook.site.badges import badge_html
@@ -23,9 +23,6 @@ from workbook.site.folder import read_run
 from workbook.site.frame import stylesheet
 from workbook.site.markdown import Headings, link_html, renderer, resolve
 from workbook.site.outputs import figure_html, table_html
-from workbook.values import MEDIA_TYPE
-
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 800, 300) + b"\0" * 40).decode()
 
 
 @pytest.fixture(scope="module")
@@ -41,47 +38,10 @@ def few_claims(monkeypatch, ledger):
     monkeypatch.setattr(claims_page, "ledger", lambda: ledger)
 
 
-def output(**data):
-    return v4.new_output("display_data", data={name.replace("_", "/", 1): value for name, value in data.items()})
-
-
 @pytest.fixture
 def folder(tmp_path, ledger):
-    """An executed index, question 6 with its claims and a figure, and question 9, which failed."""
-    start = v4.new_notebook(
-        cells=[
-            v4.new_markdown_cell("# Start\n\n## Questions"),
-            v4.new_code_cell(
-                "", outputs=[output(text_markdown="[six](q6_six.ipynb#2.-Size-it), [seven](q7_seven.ipynb)")]
-            ),
-        ]
-    )
-    figure = output(image_png=PNG)
-    figure.metadata = {"image/png": {"alt": "Chart. Cost. Vertical axis: dollars, 0 to 3."}}
-    value = {"name": "cost", "value": 3.5, "unit": "dollar", "evidence": {"kind": "MEASURED", "summary": "here, n=3"}}
-    six = v4.new_notebook(
-        cells=[
-            v4.new_markdown_cell(
-                "# Six\n\n**DERIVED** and **bold**\n\n## 2. Size it\n\n| a | b |\n|---|---|\n| 1 | 2 |"
-            ),
-            v4.new_code_cell("claims_table()", outputs=[output(text_html=str(claims_table(ledger)))]),
-            v4.new_code_cell("draw()", outputs=[figure, v4.new_output("display_data", data={MEDIA_TYPE: value})]),
-        ]
-    )
-    nine = v4.new_notebook(
-        cells=[v4.new_code_cell("1 / 0", outputs=[v4.new_output("error", ename="ZeroDivisionError", evalue="x")])]
-    )
-    for name, node, failed in (("index", start, None), ("q6_six", six, None), ("q9_nine", nine, True)):
-        node.metadata["papermill"] = {"start_time": "2026-01-01T00:00:00", "duration": 2.0, "exception": failed}
-        nbformat.write(node, tmp_path / f"{name}.ipynb")
+    write_executed(tmp_path, ledger)
     return tmp_path
-
-
-def listed(folder):
-    return [
-        Notebook(folder / f"{name}.ipynb", title, question, (), 1, 0, {})
-        for name, title, question in (("index", "Start here", None), ("q6_six", "Six agents", 6))
-    ]
 
 
 @pytest.fixture
@@ -102,6 +62,27 @@ def test_every_page_marks_itself_and_shows_its_own_sections_only(site):
     page = site["q6_six.html"]
     assert [a.text for a in page.select("[aria-current=page]")] == ["6. Six agents"]
     assert [a.text for a in page.select(".wb-outline a")] == ["2. Size it"]
+
+
+def test_every_link_and_picture_of_the_site_leads_somewhere(site, folder):
+    assert broken_links(folder) == []
+
+
+@pytest.mark.parametrize(
+    ("markup", "complaint"),
+    [
+        ('<a href="gone.html">x</a>', "no file for gone.html"),
+        ('<a href="#gone">x</a>', "no anchor for #gone"),
+        ('<a href="index.html#gone">x</a>', "no anchor for index.html#gone"),
+        ('<img src="a.png" alt="x">', "img from 'a.png'"),
+        ('<img src="data:,">', "a picture without a description"),
+        ('<p id="a"></p><p id="a"></p>', "id 'a' twice"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_found(tmp_path, markup, complaint):
+    (tmp_path / "index.html").write_text("<p>x</p>")
+    (tmp_path / "page.html").write_text(markup)
+    assert broken_links(tmp_path) == [f"page.html: {complaint}"]
 
 
 def test_previous_and_next_lead_along_the_order(site):
@@ -126,7 +107,7 @@ def test_the_front_keeps_status_times_values_and_machine_readable_files(site):
     links = {a.get("href") for a in site["index.html"].select("a")}
     assert {"run.json", "values.json", "claims.html", "q6_six.html", "#values-q6_six"} <= links
     [row] = site["index.html"].select(".wb-values tbody tr")
-    assert row.get_text(" ").split() == ["cost", "3.5", "dollar", "MEASURED", "2"]
+    assert row.get_text(" ").split() == ["cost", "3.5", "dollar", "MEASURED", "4"]
     assert row.select(".wb-badge")[0].get("title") == "here, n=3"
 
 
@@ -219,7 +200,7 @@ def test_a_notebook_called_like_a_page_of_the_site_gives_way():
 
 
 def test_a_figure_is_shown_with_its_description_and_its_size():
-    shown = figure_html(PNG, {"alt": 'Cost "now" <b>'}, Headings())
+    shown = figure_html(png(), {"alt": 'Cost "now" <b>'}, Headings())
     assert 'alt="Cost &quot;now&quot; &lt;b&gt;"' in shown
     assert 'width="800" height="300"' in shown
 
