@@ -109,7 +109,8 @@ class GuessesTheAnswer(Spins):
 
 @pytest.mark.parametrize("odd", [Spins, NeverAnswers, KeepsTheLoop, IsNotAsynchronous, GuessesTheAnswer])
 def test_a_flight_that_never_ends_or_guesses_earns_nothing_and_stops(odd):
-    cases = draw_cases(FLIGHT, variant(FLIGHT, "ada"))
+    # One of each group: a loop that refuses to end is waited for in every case.
+    cases = list({case.group: case for case in draw_cases(FLIGHT, variant(FLIGHT, "ada"))}.values())
     parts = judge_build(FLIGHT.build, cases, [observe(FLIGHT.build, odd, case) for case in cases])
     assert not sum(part.earned for part in parts)
     assert all(part.verdict is not Verdict.OPEN for part in parts)

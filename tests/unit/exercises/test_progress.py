@@ -124,13 +124,13 @@ def _write_many(path, word, times):
 
 def test_several_kernels_that_write_at_once_lose_nothing(file):
     context = multiprocessing.get_context("spawn")
-    kernels = [context.Process(target=_write_many, args=(file, f"kernel {n}", 25)) for n in range(4)]
+    kernels = [context.Process(target=_write_many, args=(file, f"kernel {n}", 15)) for n in range(3)]
     for kernel in kernels:
         kernel.start()
     for kernel in kernels:
         kernel.join(60)
     kept = {(one.slips[0], one.hints) for one in store.attempts()}
-    assert kept == {(f"kernel {n}", number) for n in range(4) for number in range(25)}
+    assert kept == {(f"kernel {n}", number) for n in range(3) for number in range(15)}
 
 
 def test_the_very_first_attempts_of_several_at_once_are_all_kept(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 
 def work(task):
@@ -26,14 +27,27 @@ def work(task):
         return lambda: value
     if what == "huge":
         return "x" * 5_000_000
-    if what == "sleep":
-        time.sleep(value)
+    if what == "meet":
+        return met(*value)
     if what == "child":
         child = subprocess.Popen(["sleep", "600"])
         with open(value, "w") as file:
             file.write(str(child.pid))
         time.sleep(600)
     return value
+
+
+def met(folder, others):
+    """How many are here at once, once at least `others` are; each is a file while it is here."""
+    mine = Path(folder, str(os.getpid()))
+    mine.touch()
+    end = time.monotonic() + 20
+    while (here := len(os.listdir(folder))) < others and time.monotonic() < end:
+        time.sleep(0.01)
+    time.sleep(0.3)  # the others see it too
+    most = max(here, len(os.listdir(folder)))
+    mine.unlink()
+    return most
 
 
 class Exploding:

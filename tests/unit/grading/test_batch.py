@@ -56,13 +56,13 @@ def test_a_result_that_cannot_be_read_is_that_tasks_failure():
 
 
 def test_what_hangs_is_ended_at_its_deadline_and_the_rest_goes_on():
-    begun = time.monotonic()
-    found = outcomes([("hang", 0), *[("ok", number) for number in range(1, 5)]], jobs=2, deadline_s=4)
-    assert "longer than 4 s" in found[0].failure
+    tasks = [("hang", 0), *[("ok", number) for number in range(1, 5)]]
+    found = dict(run_all(work, tasks, jobs=2, deadline_s=lambda task: 1 if task[0] == "hang" else 60))
+    assert "longer than 1 s" in found[0].failure
     assert [found[number].value for number in range(1, 5)] == [1, 2, 3, 4]
-    assert time.monotonic() - begun < 30
 
 
+@pytest.mark.slow  # the task must have started its own before the time is up, on a busy machine too
 def test_what_a_hanging_task_started_ends_with_it(tmp_path):
     note = tmp_path / "pid"
     found = outcomes([("child", str(note))], deadline_s=4)
@@ -71,19 +71,15 @@ def test_what_a_hanging_task_started_ends_with_it(tmp_path):
     assert until(lambda: not alive(pid), 5)
 
 
-def test_tasks_run_at_the_same_time_but_no_more_than_asked_for():
-    outcomes([("ok", 0)])  # the server of the processes has started
-    begun = time.monotonic()
-    outcomes([("sleep", 1.0)] * 6, jobs=6)
-    together = time.monotonic() - begun
-    assert together < 4
-    begun = time.monotonic()
-    outcomes([("sleep", 1.0)] * 4, jobs=1)
-    assert time.monotonic() - begun >= 4
+def test_tasks_run_at_the_same_time_but_no_more_than_asked_for(tmp_path):
+    found = outcomes([("meet", (str(tmp_path), 4))] * 4, jobs=4)
+    assert [found[index].value for index in range(4)] == [4] * 4
+    found = outcomes([("meet", (str(tmp_path), 1))] * 3, jobs=1)
+    assert [found[index].value for index in range(3)] == [1] * 3
 
 
 def test_results_come_as_they_end_not_in_order():
-    running = run_all(work, [("sleep", 3.0), ("ok", 1)], jobs=2, deadline_s=lambda task: 30)
+    running = run_all(work, [("hang", 0), ("ok", 1)], jobs=2, deadline_s=lambda task: 30)
     with contextlib.closing(running):
         assert next(iter(running))[0] == 1
 

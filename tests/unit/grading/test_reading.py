@@ -34,7 +34,7 @@ from handed_out import (
 from exercises.builds import draw_cases
 from exercises.catalogue import exercise
 from exercises.model import Verdict
-from workbook.grading import choosing
+from workbook.grading import choosing, raw
 from workbook.grading.raw import LARGEST_BYTES, LARGEST_SOURCE
 from workbook.grading.reading import read_submission
 from workbook.grading.recognise import asked
@@ -389,9 +389,10 @@ def test_a_huge_file_is_flagged_and_not_read(made, tmp_path):
     assert "outputs must be cleared" in why
 
 
-def test_a_notebook_of_very_much_code_is_read_up_to_a_limit(made, tmp_path):
+def test_a_notebook_of_very_much_code_is_read_up_to_a_limit(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(raw, "MOST_SOURCE", 100_000)
     nb = solved(made)
-    nb["cells"] += [code("x = 1\n" * (LARGEST_SOURCE // 7))] * 8
+    nb["cells"] += [code("x = 1\n" * (raw.MOST_SOURCE // 42))] * 8
     submission = read(made, nb, tmp_path)
     ((flag, why),) = submission.flags
     assert (flag, "those below it" in why) == (Flag.UNREADABLE, True)

@@ -6,6 +6,7 @@ import json
 import math
 import struct
 from enum import IntEnum
+from functools import cache
 
 import numpy
 import pytest
@@ -150,9 +151,14 @@ def test_what_is_no_python_is_a_syntax_error_with_its_own_line() -> None:
 
 
 # ---- the filter of system calls --------------------------------------------------------------------------------------
+@cache
+def instructions(machine: str) -> list[tuple[int, ...]]:
+    return list(struct.iter_unpack("=HBBI", lock.program(machine)))
+
+
 def decide(machine: str, number: int, first: int = 0, architecture: int | None = None) -> int:
     """Runs the filter as the kernel would."""
-    code = [struct.unpack_from("=HBBI", lock.program(machine), at) for at in range(0, len(lock.program(machine)), 8)]
+    code = instructions(machine)
     kind = lock._ARCHITECTURES[machine][0] if architecture is None else architecture
     data = struct.pack("=iIQ6Q", number, kind, 0, first, 0, 0, 0, 0, 0)
     at = value = 0
