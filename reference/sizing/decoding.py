@@ -87,10 +87,12 @@ class PrefixGain:
 
     @property
     def ttft_ratio(self) -> float:
+        """Time to the first token without the prefix cache over that with it."""
         return float((self.ttft_cold / self.ttft_warm).to(""))
 
     @property
     def e2e_ratio(self) -> float:
+        """Time of the whole answer without the prefix cache over that with it."""
         return float((self.e2e_cold / self.e2e_warm).to(""))
 
 

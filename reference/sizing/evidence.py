@@ -52,9 +52,11 @@ class Evidence:
         return {"kind": self.badge, **plain(fields), "summary": self.summary()}
 
     def markdown(self) -> str:
+        """Badge and summary as Markdown."""
         return f"**{self.badge}** {self.summary()}"
 
     def badge_html(self) -> str:
+        """The badge alone as HTML, with the summary as its title."""
         return (
             f'<span title="{html.escape(self.summary(), quote=True)}" style="background:{self.colour};color:#fff;'
             f'border-radius:3px;padding:0 .4em;font-size:75%;font-weight:600">{self.badge}</span>'
@@ -155,6 +157,7 @@ class Figure:
         return {"name": self.name, "value": plain(self.value), "evidence": self.evidence.to_dict()}
 
     def markdown(self) -> str:
+        """Name, value and badge as Markdown."""
         return f"{self.name + ': ' if self.name else ''}{_text(self.value)} {self.evidence.markdown()}"
 
     def _repr_html_(self) -> str:

@@ -54,12 +54,15 @@ class Funnel:
         return self.rate * self.kinds[kind]
 
     def models_see(self, kind: str) -> float:
+        """Posts/s of a kind that the rules pass on."""
         return self.rules_see(kind) * (1 - self.rules_decide[kind])
 
     def judge_sees(self, kind: str) -> float:
+        """Posts/s of a kind that the models pass on."""
         return self.models_see(kind) * (1 - self.models_decide[kind])
 
     def people_see(self, kind: str) -> float:
+        """Posts/s of a kind that the judge passes on."""
         return self.judge_sees(kind) * (1 - self.judge_decides)
 
     @property
@@ -119,6 +122,7 @@ class Need:
 
     @property
     def utilisation(self) -> float:
+        """Share of the servers that the posts keep busy."""
         return self.work.posts / (self.work.each * self.servers)
 
     @property
@@ -138,6 +142,7 @@ class Need:
 
     @property
     def usd_per_month(self) -> float:
+        """Dollars a month of all servers."""
         return self.servers * self.work.usd_per_hour * SECONDS_PER_MONTH / 3600
 
 

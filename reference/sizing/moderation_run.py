@@ -65,6 +65,7 @@ class ModerationRun:
 
     @property
     def posts(self) -> int:
+        """Number of posts."""
         return int(self.arrived.size)
 
     @property

@@ -45,10 +45,12 @@ class ServiceTime:
 
     @classmethod
     def constant(cls, seconds: float) -> ServiceTime:
+        """Always `seconds`."""
         return cls("constant", seconds, 0.0)
 
     @classmethod
     def exponential(cls, mean: float) -> ServiceTime:
+        """Exponential with this mean in seconds."""
         return cls("exponential", mean, 1.0)
 
     @classmethod

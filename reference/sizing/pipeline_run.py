@@ -34,10 +34,12 @@ class StageRun:
 
     @property
     def wait(self) -> Floats:
+        """Seconds in line, joining a batch included."""
         return self.started - self.arrived
 
     @property
     def sojourn(self) -> Floats:
+        """Seconds at the stage, in line and in work."""
         return self.finished - self.arrived
 
     @property

@@ -70,6 +70,7 @@ class SizeDistribution:
         return self.median * math.exp(self.sigma**2 / 2)
 
     def quantile(self, share: float) -> float:
+        """Lines that `share` of the changes do not exceed. Raises ValueError outside of (0, 1)."""
         from statistics import NormalDist
 
         if not 0 < share < 1:

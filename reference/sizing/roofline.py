@@ -56,6 +56,7 @@ class Deployment:
 
     @property
     def name(self) -> str:
+        """Model, weights and hardware in words."""
         return f"{self.shape.key} {self.weight_dtype} on {self.gpus} x {self.hardware.name}"
 
     def memory_plan(self, context: Quantity | None = None, sequences: int = 1) -> MemoryPlan:
@@ -68,10 +69,12 @@ class Deployment:
     # Plain floats in SI units from here on: the property tests and the solvers call these thousands of times.
     @property
     def peak(self) -> float:
+        """FLOP/s of all GPUs at the precision of the weights."""
         return self.gpus * magnitude(self.hardware.peak_flops(self.weight_dtype), "FLOP/s")
 
     @property
     def bandwidth(self) -> float:
+        """Bytes/s of all GPUs."""
         return self.gpus * magnitude(self.hardware.bandwidth, "byte/s")
 
     @property
@@ -102,6 +105,7 @@ class Deployment:
         return 2 * self.shape.layers * each
 
     def prefill_seconds(self, new: float, cached: float = 0.0) -> float:
+        """Seconds to read a prompt of `new` tokens after `cached` ones that need no work: the larger of both roofs."""
         if new <= 0:
             return magnitude(self.host_overhead, "s")
         flops = self.flops(new, cached + new / 2, 1)
@@ -118,6 +122,7 @@ class Deployment:
         return memory, arithmetic, self.communication(tokens) + magnitude(self.host_overhead, "s")
 
     def step_seconds(self, batch: float, context: float, tokens_each: float = 1) -> float:
+        """Seconds of the step of `step_parts`: the larger of memory and arithmetic, and the overhead."""
         memory, arithmetic, overhead = self.step_parts(batch, context, tokens_each)
         return max(memory, arithmetic) + overhead
 

@@ -161,6 +161,7 @@ class Hosting:
 
     @property
     def gpu_month(self) -> float:
+        """Dollars of one GPU for a month."""
         return self.price_per_hour * self.hours
 
     def gpus(self, tokens: float) -> int:

@@ -66,10 +66,12 @@ class ModelShape:
 
     @property
     def embedding_parameters(self) -> int:
+        """Parameters of one table of token vectors."""
         return self.vocab * self.hidden
 
     @property
     def router_parameters(self) -> int:
+        """Parameters of the router of one layer; 0 without experts."""
         return self.hidden * self.experts if self.experts > 1 else 0
 
     def layer_parameters(self, experts: float) -> float:
@@ -78,6 +80,7 @@ class ModelShape:
 
     @property
     def total_parameters(self) -> int:
+        """All parameters: layers with every expert, tables, the last norm."""
         tables = self.embedding_parameters * (1 if self.tied_embeddings else 2)
         return int(self.layers * self.layer_parameters(self.experts)) + tables + self.hidden
 
@@ -118,6 +121,7 @@ def shape(key: str) -> ModelShape:
 
 
 def shape_keys() -> list[str]:
+    """Keys of the models that are known, in order."""
     return sorted(_table())
 
 

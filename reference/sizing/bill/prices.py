@@ -79,6 +79,7 @@ class Dollars:
 
     @property
     def total(self) -> float:
+        """Dollars of input, cached input and output together."""
         return self.input + self.cached + self.output
 
     def __add__(self, other: Dollars) -> Dollars:

@@ -85,9 +85,11 @@ class Faults:
 
     @property
     def total(self) -> int:
+        """Rows that could not be read, of every kind."""
         return sum(self.kinds.values())
 
     def add(self, file: str, line: int, fault: RowFault) -> None:
+        """Count a fault; the first `keep` are kept with their file and line."""
         self.kinds[fault.kind] += 1
         if len(self.first) < self.keep:
             self.first.append(Fault(file, line, fault.kind, str(fault)))

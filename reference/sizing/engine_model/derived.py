@@ -213,6 +213,7 @@ def transfer_errors(keys: Sequence[str] = ("h100-llama-3.1-8b-bf16", "h100-llama
 
 @functools.cache
 def uncertainty_text() -> str:
+    """In words: how far off a model is that was carried over from another record."""
     errors = transfer_errors()
     shown = ", ".join(f"{metric} {error:.0%}" for metric, error in errors.items())
     return f"median error of predicting the H100's bf16 record from its fp8 record and back: {shown}"

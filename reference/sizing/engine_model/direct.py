@@ -26,6 +26,7 @@ class Unknowns:
     values: tuple[float, ...]
 
     def step(self) -> StepTime:
+        """The step times that these unknowns stand for: the first knot, and the rises added up."""
         base, *rises = self.values[: len(self.knots)]
         seconds = [base]
         for rise in rises:

@@ -72,6 +72,7 @@ class ErrorTable:
         return sum(row.inside for row in rows) / len(rows) if rows else math.nan
 
     def worst(self, metric: str) -> ErrorRow:
+        """The row that is furthest off, of those that count."""
         return max(self._counted(metric, None), key=lambda row: abs(row.error))
 
     @property

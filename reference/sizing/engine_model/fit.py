@@ -46,6 +46,7 @@ def _noise(record: CalibrationRecord) -> float:
 
 
 def limits_of(record: CalibrationRecord) -> EngineLimits:
+    """The record's scheduler settings as the model takes them."""
     return EngineLimits(**record.limits.model_dump())
 
 

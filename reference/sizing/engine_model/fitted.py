@@ -38,4 +38,5 @@ class Fitted:
     spread: dict[str, float] = field(default_factory=dict)
 
     def worst(self) -> Residual:
+        """The measurement that the model is furthest from."""
         return max(self.residuals, key=lambda residual: abs(residual.error))

@@ -40,6 +40,7 @@ class Estimate:
     high: float
 
     def holds(self, measured: float) -> bool:
+        """Whether the interval holds what was measured, in the unit of the estimate."""
         return self.low <= measured <= self.high
 
 

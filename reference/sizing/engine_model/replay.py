@@ -58,6 +58,7 @@ class Load:
 
     @property
     def count(self) -> int:
+        """Requests sent in all: warm-up, measured, cool-down."""
         return self.warmup + self.requests + self.cooldown
 
     @property
@@ -69,6 +70,7 @@ class Load:
 
     @property
     def label(self) -> str:
+        """The load in words, for a table."""
         if self.concurrency is not None:
             return f"{self.concurrency} users"
         return f"{self.rate or self.offered or 0:.4g} requests/s"

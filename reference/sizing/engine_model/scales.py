@@ -22,6 +22,7 @@ class Scales:
     prior: tuple[float, ...]
 
     def apply(self, guess: Unknowns, logs: Sequence[float]) -> Unknowns:
+        """The guess with each unknown multiplied by the exponential of its scale, at most e^5 either way."""
         factors = [1.0 if scale < 0 else math.exp(min(max(logs[scale], -5.0), 5.0)) for scale in self.of]
         return Unknowns(guess.knots, tuple(v * f for v, f in zip(guess.values, factors, strict=True)))
 

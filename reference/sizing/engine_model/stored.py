@@ -61,6 +61,7 @@ def to_dict(fitted: Fitted) -> dict[str, Any]:
 
 
 def from_dict(content: dict[str, Any], record: CalibrationRecord) -> Fitted:
+    """The fit that `to_dict` wrote, of this record."""
     return Fitted(
         model=_model(content["model"], record), record=record,
         used=tuple(point for point in record.points if point.void is None),
@@ -91,6 +92,7 @@ def fit_or_load(record: CalibrationRecord) -> Fitted:
 
 
 def main() -> None:
+    """Write the fit of every record that has none, or an outdated one."""
     for key, record in records().items():
         if load(record) is None:
             print(f"{key}: {save(fit_engine(record))}")

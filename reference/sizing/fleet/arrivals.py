@@ -54,6 +54,7 @@ class RateProfile:
 
     @classmethod
     def constant(cls, rate: float, horizon_s: float) -> RateProfile:
+        """The same `rate` (requests/s) for `horizon_s` seconds."""
         rates = _ready("rate", rate)
         _positive("horizon_s", horizon_s)
         return cls(np.array([0.0, horizon_s]), rates, rates)

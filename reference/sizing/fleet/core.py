@@ -79,6 +79,7 @@ def new_try(state: State, request: int, number: int, r: int, now: float) -> int:
 
 @compiled
 def free_try(state: State, t: int) -> None:
+    """The record goes back to the free list."""
     state.tries[t].next = state.free[0]
     state.tries[t].request = NONE
     state.free[0] = t

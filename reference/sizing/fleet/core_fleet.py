@@ -53,6 +53,7 @@ def send(engine: Engine, rules: Rules, state: State, fleet: Fleet, request: int,
 
 @compiled
 def step_ends(engine: Engine, rules: Rules, state: State, fleet: Fleet, r: int, now: float) -> None:
+    """The leap of replica `r` ends: answers are counted, and a draining replica that is empty goes."""
     rep = state.replica[r]
     before = state.load[r]
     fleet.control[0].ended += end_step(engine, state, r, now)

@@ -91,6 +91,8 @@ class Rules(NamedTuple):
 
 
 class Fleet(NamedTuple):
+    """All arrays of a fleet beside those of its replicas: regions, the next event, timers."""
+
     region: Any
     ready: Any  # replicas that are ready, region by region from its first number
     ends: Any  # end of the leap in flight of every replica, s
@@ -109,6 +111,7 @@ class Fleet(NamedTuple):
 
 
 def rules_of(design: FleetDesign, horizon_s: float) -> Rules:
+    """The design's routing, admission and retries as numbers."""
     routing, admission, retry = design.routing, design.admission, design.retry
     never = 1 << 60
     return Rules(
@@ -135,6 +138,7 @@ def slots_of(design: FleetDesign) -> list[int]:
 
 
 def new_fleet(design: FleetDesign, seed: int) -> Fleet:
+    """The fleet before its first event."""
     slots, regions = slots_of(design), design.regions
     region = np.zeros(len(regions), REGION)
     schedule = [step for r in regions for step in r.scaling.schedule]

@@ -13,6 +13,7 @@ from .core_state import NONE, Engine, State, compiled
 
 @compiled
 def blocks_used(rep: Any) -> int:
+    """Blocks in use: of single sequences, and of the common prefix while somebody uses it."""
     return rep.used + (rep.shared if rep.sharing > 0 else 0)
 
 

@@ -23,6 +23,7 @@ def add_timer(fleet: Fleet, at: float, request: int, attempt: int, number: int) 
 
 @compiled
 def drop_first_timer(fleet: Fleet) -> None:
+    """Take the earliest timer off the heap."""
     heap = fleet.timers
     n = fleet.control[0].timers - 1
     fleet.control[0].timers = n
@@ -54,6 +55,7 @@ def forget_old(fleet: Fleet, now: float) -> None:
 
 @compiled
 def count_first(rules: Rules, fleet: Fleet, now: float) -> None:
+    """A first send at second `now`, for the budget of retries."""
     if not math.isinf(rules.budget):
         forget_old(fleet, now)
         fleet.control[0].first_sent += 1

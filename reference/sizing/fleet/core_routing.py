@@ -71,6 +71,7 @@ def choose(rules: Rules, state: State, fleet: Fleet, g: int, session: int) -> in
 
 @compiled
 def has_room(here: Any) -> bool:
+    """Whether a region takes another request: below its spill-over load per ready replica."""
     return here.ready > 0 and here.load <= here.spill_above * here.ready
 
 

@@ -50,6 +50,7 @@ def start_one(state: State, fleet: Fleet, g: int, status: int, ready_at: float, 
 
 @compiled
 def become_ready(state: State, fleet: Fleet, r: int) -> None:
+    """The replica takes requests from now on."""
     rep = state.replica[r]
     here = fleet.region[rep.region]
     rep.status, rep.place = READY, here.ready
@@ -59,6 +60,7 @@ def become_ready(state: State, fleet: Fleet, r: int) -> None:
 
 @compiled
 def leave_ready(state: State, fleet: Fleet, r: int) -> None:
+    """The replica takes no more requests; the last of the region gets its place."""
     rep = state.replica[r]
     here = fleet.region[rep.region]
     here.ready -= 1
@@ -162,6 +164,7 @@ def scale(rules: Rules, state: State, fleet: Fleet, g: int, now: float, record: 
 
 @compiled_apart
 def lose_try(rules: Rules, state: State, fleet: Fleet, t: int, now: float) -> None:
+    """A try that an outage took: whoever still waits for it gets no answer from it."""
     record = state.tries[t]
     fleet.control[0].lost += 1
     if current(state, t):

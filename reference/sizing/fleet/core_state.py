@@ -167,6 +167,7 @@ class State(NamedTuple):
 
 
 def engine_numbers(engine: EngineModel, leaps: bool = True) -> Engine:
+    """The model as numbers. leaps: runs of equal steps are one event."""
     step, limits = engine.step, engine.limits
     return Engine(
         np.array(step.knots, float), np.array(step.seconds, float), float(step.sequence_s), float(step.kv_s),

@@ -36,6 +36,7 @@ def current(state: State, t: int) -> bool:
 
 @compiled
 def first_token(engine: Engine, state: State, t: int, now: float) -> None:
+    """The first token of try `t` gets out at second `now`."""
     record = state.tries[t]
     record.first = now
     if current(state, t):

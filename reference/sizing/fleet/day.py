@@ -50,6 +50,7 @@ class DayProfile:
 
     @classmethod
     def flat(cls) -> DayProfile:
+        """The same rate in every hour."""
         return cls((1.0,) * 24)
 
     @classmethod

@@ -89,6 +89,7 @@ class Autoscaling:
 
     @classmethod
     def fixed(cls, replicas: int) -> Autoscaling:
+        """Always so many replicas."""
         return cls(replicas, replicas)
 
 

@@ -109,6 +109,7 @@ class Lengths:
 
     @classmethod
     def constant(cls, tokens: int, *, limit: int | None = None) -> Lengths:
+        """Always `tokens` tokens."""
         return replace(cls.uniform(tokens, tokens, limit=limit), name=f"{tokens} tokens")
 
     @classmethod

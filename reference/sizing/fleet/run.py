@@ -85,6 +85,7 @@ class FleetRun:
         return self.share(FAILED)
 
     def metric(self, name: Metric) -> NDArray[np.float32]:
+        """Seconds of one metric, (requests,), nan where there is none. Raises ValueError for an unknown name."""
         if name not in METRICS:
             raise ValueError(f"metric must be one of {', '.join(METRICS)}, got {name!r}")
         values: NDArray[np.float32] = getattr(self, f"{name}_s")

@@ -44,6 +44,7 @@ class Replica:
         self.work = env.event()
 
     def blocks(self, tokens: int) -> int:
+        """KV blocks that so many tokens take, whole ones."""
         return -(-tokens // self.limits.block_tokens)
 
     def decodes(self, s: Request) -> bool:
@@ -55,6 +56,7 @@ class Replica:
         return sum(self.blocks(max(s.computed, self.reading.get(s.number, 0))) for s in self.running)
 
     def send(self, sequence: Request) -> None:
+        """A request joins the line; an idle replica wakes up."""
         self.waiting.append(sequence)
         if not self.work.triggered:
             self.work.succeed()
@@ -99,6 +101,7 @@ class Replica:
         return cost.curve(sum(n for _, n in step)) + cost.sequence_s * gives + cost.kv_s * kv + cost.pair_s * pairs
 
     def run(self) -> Generator[Any, Any, None]:
+        """Step after step, for ever: the simpy process."""
         while True:
             step = self.plan()
             if not step:

@@ -77,4 +77,5 @@ class Workload:
 
     @property
     def requests(self) -> int:
+        """Number of requests."""
         return int(self.arrived.size)

@@ -60,9 +60,11 @@ class Setting:
         return np.interp(at, passed, ends), work
 
     def plan(self, name: str, scaling: Scaling, spot: Spot | None = None) -> FleetPlan:
+        """A fleet at the prices of this setting."""
         return FleetPlan(name, self.slots, self.usd_per_hour, scaling, spot, self.redeliver_s, max_attempts=10)
 
     def run(self, at: Floats, work: Floats, plan: FleetPlan) -> FleetRun:
+        """Simulate a fleet on these arrivals (s) and this work (s)."""
         return simulate_fleet(at, work, plan, horizon_s=self.seconds, service_s=self.service.mean, seed=self.seed)
 
 

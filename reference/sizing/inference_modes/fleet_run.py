@@ -47,6 +47,7 @@ class FleetRun:
 
     @property
     def usd(self) -> float:
+        """Dollars for all the time that workers were up."""
         return self.worker_s / 3600 * self.plan.price
 
     @property
@@ -61,14 +62,17 @@ class FleetRun:
 
     @property
     def wait(self) -> Floats:
+        """Seconds until the first start, of the jobs that count."""
         return (self.started - self.arrived)[self.warm_up :]
 
     @property
     def total(self) -> Floats:
+        """Seconds until the end, of the jobs that count."""
         return (self.finished - self.arrived)[self.warm_up :]
 
     @property
     def run_twice(self) -> int:
+        """Jobs that were started more than once."""
         return int((self.attempts > 1).sum())
 
     def wait_percentile(self, percent: float) -> float:

@@ -41,6 +41,7 @@ class Source:
     faults: Faults
 
     def fault(self, line: int, kind: str, reason: str) -> None:
+        """A row that cannot be read: counted, and kept if it is among the first."""
         self.faults.add(self.name, line, RowFault(kind, reason))
 
     def _damaged(self, line: int, error: Exception) -> None:

@@ -92,6 +92,7 @@ class Plan:
 
     @property
     def saving(self) -> float:
+        """Dollars a month by which the bill falls."""
         return self.before - self.after
 
     @property

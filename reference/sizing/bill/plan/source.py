@@ -87,6 +87,7 @@ class SourceBill:
 
     @property
     def list_cost(self) -> float:
+        """Dollars of the whole bill at list prices, infrastructure included."""
         return sum(row.list_cost for row in self.rows) + self.infrastructure
 
     def lines(self, cost: Literal["stated", "list"] = "stated") -> tuple[Line, ...]:

@@ -48,6 +48,7 @@ class Applied(Generic[L]):
 
     @property
     def extra(self) -> Number:
+        """Dollars a month that the strategies cost themselves."""
         return sum(self.added.values()) if self.added else 0.0
 
 

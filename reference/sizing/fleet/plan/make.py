@@ -41,14 +41,17 @@ class Row:
 
     @property
     def replicas(self) -> int:
+        """Replicas of all regions."""
         return sum(one.replicas for one in self.regions)
 
     @property
     def survivors(self) -> int:
+        """Replicas that are left when a zone fails, of all regions."""
         return sum(one.survivors for one in self.regions)
 
     @property
     def gpus(self) -> int:
+        """GPUs of all replicas."""
         return self.replicas * self.candidate.gpus
 
     @property
@@ -70,6 +73,7 @@ class Plan:
 
     @property
     def recommended(self) -> Row | None:
+        """The first feasible row, which is the cheapest; None without one."""
         return next((row for row in self.rows if row.status == "feasible"), None)
 
     @property

@@ -218,6 +218,7 @@ class Requirements:
 
     @property
     def shape(self) -> ModelShape:
+        """Shape of the model that is asked for."""
         return shape(self.model)
 
     @property

@@ -164,6 +164,7 @@ class Trials:
         return max(self.floor() + 2, math.ceil(5 * self.rate * alone))
 
     def at(self, replicas: int) -> Window:
+        """The window of a fleet of so many replicas; simulated once."""
         if replicas not in self.seen:
             self.seen[replicas] = self.run(replicas, self.peak, self.seed)
         return self.seen[replicas]
