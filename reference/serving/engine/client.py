@@ -170,7 +170,7 @@ def await_ready(keeper_pid: int, say: Progress, keeper: subprocess.Popen[bytes] 
         if now != stage or passed - told > 10:
             stage, told = now, passed
             say(f"  {passed:4.0f} s  {stage} ...")
-        time.sleep(0.3)
+        time.sleep(0.1)
 
 
 def status() -> EngineStatus:

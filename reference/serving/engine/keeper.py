@@ -23,8 +23,9 @@ from typing import Any
 from reference.serving.engine import state as files
 from reference.serving.engine.failures import explain_failure
 from reference.serving.engine.spec import EngineSpec
+from reference.serving.waiting import wait_until
 
-POLL_S = 0.5
+POLL_S = 0.2
 WATCH_S = 2.0
 _PR_SET_PDEATHSIG = 1
 
@@ -110,18 +111,19 @@ def run(order: dict[str, Any]) -> int:
 
 def await_ready(server: subprocess.Popen[bytes], state: files.State, start_s: float) -> bool:
     begin = time.monotonic()
-    while time.monotonic() - begin < start_s:
-        if server.poll() is not None:
-            return fail(state, explain_failure(read_log(), server.returncode))
-        if files.answers_as_ours(state, timeout=2.0):
-            state.phase, state.ready_after_s = "ready", round(time.monotonic() - begin, 1)
-            files.write_state(state)
-            return True
-        time.sleep(POLL_S)
-    return fail(
-        state,
-        f"vLLM was not ready after {start_s:.0f} s (WORKBOOK_ENGINE_START_S); see {files.engine_dir()}/engine.log",
+    settled = wait_until(
+        lambda: server.poll() is not None or files.answers_as_ours(state, timeout=2.0), start_s, every_s=POLL_S
     )
+    if server.poll() is not None:
+        return fail(state, explain_failure(read_log(), server.returncode))
+    if not settled:
+        return fail(
+            state,
+            f"vLLM was not ready after {start_s:.0f} s (WORKBOOK_ENGINE_START_S); see {files.engine_dir()}/engine.log",
+        )
+    state.phase, state.ready_after_s = "ready", round(time.monotonic() - begin, 1)
+    files.write_state(state)
+    return True
 
 
 def fail(state: files.State, message: str) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 from reference.serving.gateway.errors import GatewayError, bad_request, unavailable
 from reference.serving.gateway.logs import log_event, now, pseudonym
 from reference.serving.gateway.store import RedisGate, RedisGone, load_script
+from reference.serving.waiting import wait_until_async
 
 _OPEN = load_script("session_open.lua")
 _COMMIT = load_script("session_commit.lua")
@@ -134,25 +135,26 @@ class Sessions:
     async def _acquire(self, tenant: str, session_id: str) -> OpenSession:
         keys, token = self.keys(tenant, session_id), secrets.token_hex(8)
         args = [token, int(self._lock_s * 1000), self._ttl_ms]
-        give_up = now() + self._wait_s
-        pause = _POLL_FIRST_S
-        while True:
+
+        async def take() -> Any:
             try:
                 reply = await self._gate.script(_OPEN, keys, args)
             except RedisGone:
                 raise session_gone() from None
-            if reply[0]:
-                return OpenSession(keys, token, int(reply[1]), self._load(reply[2], session_id))
-            if now() + pause > give_up:
-                raise GatewayError(
-                    409,
-                    "session_busy",
-                    "Another turn of this session is still running. Send the turns of a session one after the other.",
-                    kind="conflict_error",
-                    retry_after_s=1,
-                )
-            await asyncio.sleep(pause)
-            pause = min(_POLL_MAX_S, pause * 1.5)
+            return reply if reply[0] else None
+
+        reply = await wait_until_async(
+            take, self._wait_s, every_s=_POLL_FIRST_S, growth=1.5, most_s=_POLL_MAX_S, clock=now
+        )
+        if reply is None:
+            raise GatewayError(
+                409,
+                "session_busy",
+                "Another turn of this session is still running. Send the turns of a session one after the other.",
+                kind="conflict_error",
+                retry_after_s=1,
+            )
+        return OpenSession(keys, token, int(reply[1]), self._load(reply[2], session_id))
 
     @staticmethod
     def _load(stored: bytes, session_id: str) -> Conversation:

@@ -161,7 +161,7 @@ def test_engine_of_a_killed_process_stops_after_the_grace_time(home, monkeypatch
 def test_engine_is_kept_while_somebody_is_attached(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_GRACE_S", "1")
     shared_engine(None)
-    time.sleep(5)
+    time.sleep(2.5)
     assert status().phase == "ready"
 
 
@@ -175,7 +175,7 @@ def test_busy_engine_is_not_idle(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_IDLE_S", "1")
     use_fake(monkeypatch, "--busy")
     shared_engine(None)
-    time.sleep(5)
+    time.sleep(2.5)
     assert status().phase == "ready"
 
 
@@ -207,9 +207,9 @@ def test_failed_start_tells_what_the_log_says_and_the_next_one_works(home, monke
 
 
 def test_start_that_takes_too_long_is_ended(home, monkeypatch):
-    monkeypatch.setenv("WORKBOOK_ENGINE_START_S", "2")
+    monkeypatch.setenv("WORKBOOK_ENGINE_START_S", "1")
     use_fake(monkeypatch, "--delay", "60")
-    with pytest.raises(EngineError, match="not ready after 2 s"):
+    with pytest.raises(EngineError, match="not ready after 1 s"):
         shared_engine(None)
     mine = [
         p

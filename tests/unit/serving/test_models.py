@@ -51,6 +51,7 @@ def test_every_packaged_tensor_is_written_once(folder, gguf):
     assert parameters == 134_515_008  # SmolLM2-135M with tied embeddings
 
 
+@pytest.mark.slow
 def test_logits_agree_with_an_independent_forward_pass(folder):
     """A rotary permutation that is wrong leaves shapes right and sense gone: check sense."""
     torch = pytest.importorskip("torch")
@@ -99,11 +100,12 @@ def test_damaged_cache_refuses_to_load(folder, tmp_path, monkeypatch):
 
 
 def test_interrupted_unpacking_leaves_no_model(tmp_path, monkeypatch):
-    def interrupted(*args):
+    def interrupted(gguf, folder):
+        (folder / "model.safetensors").write_bytes(b"the first of many tensors")
         raise KeyboardInterrupt
 
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
-    monkeypatch.setattr(gguf_conversion, "_write_tokenizer", interrupted)
+    monkeypatch.setattr(gguf_conversion, "write_model", interrupted)
     with pytest.raises(KeyboardInterrupt):
         models.default_model_dir()
     assert [p.name for p in (tmp_path / "models").iterdir() if p.is_dir()] == []
@@ -173,6 +175,7 @@ def test_hub_id_is_passed_on_and_a_file_is_not(tmp_path, monkeypatch):
         models.chosen_model()
 
 
+@pytest.mark.slow
 def test_padded_model_computes_the_same_at_a_higher_cost(folder, tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
     from transformers import AutoModelForCausalLM
