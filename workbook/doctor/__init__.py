@@ -16,6 +16,7 @@ CHECKS: dict[str, Callable[[], Check]] = {
     "memory": machine_checks.memory,
     "disk": machine_checks.disk,
     "folders": place_checks.folders,
+    "shared_memory": place_checks.shared_memory,
     "limits": place_checks.limits,
     "clock": place_checks.clock,
     "gpu": machine_checks.gpu,

@@ -1,4 +1,4 @@
-"""Where the workbook runs and writes: system and container, the set-up itself, folders, limits, clock."""
+"""Where the workbook runs and writes: system, container, the set-up, folders, shared memory, limits, clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 from workbook.doctor.model import Check
 
 ROOT = Path("/")
-# vLLM's server alone holds about a hundred files and sockets; JupyterLab, its kernels and a load test come on top.
+# What most systems give; load tests of the notebooks open hundreds of connections at once.
 ENOUGH_FILES = 1024
 
 
@@ -105,6 +105,19 @@ def folders(project: Path | None = None) -> Check:
                 mend = "set HOME to a folder that you can write to"
             return Check("folders", "fail", f"{name}: {folder} cannot be written: {error.strerror or error}", mend)
     return Check("folders", "ok", f"{len(wanted)} can be written")
+
+
+def shared_memory() -> Check:
+    """vLLM's processes pass requests through /dev/shm, of which Docker gives 64 MB unless it is asked for more."""
+    from reference.serving.engine import host, status
+    from reference.serving.engine.spec import SHARED_MEMORY_BYTES
+
+    free = host.shared_memory_bytes()
+    found = "no /dev/shm that can be written" if free is None else f"{free / 2**20:.0f} MiB free in /dev/shm"
+    if (free or 0) >= SHARED_MEMORY_BYTES or status().phase in ("starting", "ready", "external"):
+        return Check("shared_memory", "ok", found)
+    mend = f"vLLM needs {SHARED_MEMORY_BYTES / 2**20:.0f}: `docker run --shm-size=1g`, or WORKBOOK_ENGINE_URL"
+    return Check("shared_memory", "fail", found, mend)
 
 
 def limits() -> Check:

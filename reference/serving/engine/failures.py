@@ -12,8 +12,12 @@ KNOWN_FAILURES = [
     (r"Available memory on node|No available memory for the cache|out of memory|Cannot allocate memory|"
      r"Unable to allocate|Failed core proc\(s\): \{[^}]*: -9",
      "too little memory: lower WORKBOOK_ENGINE_KV_GIB, or close something"),
+    (r"Insufficient space in /dev/shm",
+     "too little shared memory: `docker run --shm-size=1g`, or `mount -o remount,size=1g /dev/shm`"),
     (r"No space left on device", "a disk is full: free some space, or set WORKBOOK_CACHE and TMPDIR to another one"),
-    (r"Too many open files", "too few files may be open: `ulimit -n 4096` in this shell, then start again"),
+    # vLLM warns of this error at every start on which it cannot raise the limit.
+    (r"(?m)^(?!.*can cause fd limit errors).*Too many open files",
+     "too few files may be open: `ulimit -n 4096` in this shell, then start again"),
     (r"can't start new thread|Resource temporarily unavailable",
      "too few processes may run: raise `ulimit -u`, or the container's limit of processes"),
     (r"No module named|cannot import name|undefined symbol|cannot open shared object",

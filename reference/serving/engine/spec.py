@@ -36,6 +36,8 @@ GIB = 1024**3
 # Resident memory beside weights and KV cache: API server, engine core and worker each hold Python, torch and vLLM.
 # Measured on 2 cores with vLLM 0.32.0: 3.3 GB in all, of which 1.07 GB KV cache and 0.27 GB weights.
 OVERHEAD_BYTES = 2.0e9
+# What vLLM 0.32.0 itself asks for with one worker ("160 MiB required"); Docker's default is 64 MB.
+SHARED_MEMORY_BYTES = 160 * 2**20
 
 
 class EngineError(RuntimeError):
@@ -192,12 +194,18 @@ def preflight(spec: EngineSpec) -> None:
 
 
 def check_host(spec: EngineSpec) -> None:
-    """Instruction sets and memory for the CPU build, as the container leaves them. Raises EngineError."""
+    """What the CPU build needs: instruction sets, shared memory, memory. Raises EngineError."""
     flags = host.cpu_flags()
     if platform.machine() in ("x86_64", "AMD64") and flags and "avx2" not in flags:
         raise EngineError(
             "this CPU has no AVX2, which vLLM's CPU build needs: use another machine, a GPU, or WORKBOOK_ENGINE_URL "
             "(in a virtual machine: let it see the CPU's own instruction sets, `host` in place of a generic model)"
+        )
+    shared = host.shared_memory_bytes()
+    if sys.platform == "linux" and (shared or 0) < SHARED_MEMORY_BYTES:
+        raise EngineError(
+            f"/dev/shm has {(shared or 0) / 2**20:.0f} MiB free and vLLM needs {SHARED_MEMORY_BYTES / 2**20:.0f}: "
+            "`docker run --shm-size=1g` (or --ipc=host), or `mount -o remount,size=1g /dev/shm`"
         )
     need = weight_bytes(spec.source) + spec.kv_gib * GIB + OVERHEAD_BYTES
     total, free = host.memory_bytes()

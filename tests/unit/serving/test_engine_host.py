@@ -104,6 +104,7 @@ def spec(monkeypatch):
     monkeypatch.setenv("WORKBOOK_MODEL", "some-org/some-model")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     monkeypatch.setattr(host, "memory_bytes", lambda: (24 * GB, 20 * GB))
+    monkeypatch.setattr(host, "shared_memory_bytes", lambda: GB)
     return EngineSpec.from_environment()
 
 
@@ -129,9 +130,28 @@ def test_too_little_memory_says_whether_closing_something_could_help(spec, monke
         check_host(spec)
 
 
+@pytest.mark.parametrize("free", [None, 0, 64 * 10**6])
+def test_a_container_with_docker_s_default_of_shared_memory_is_told_before_the_start(spec, monkeypatch, free):
+    monkeypatch.setattr(host, "shared_memory_bytes", lambda: free)
+    with pytest.raises(EngineError, match=r"MiB free and vLLM needs 160: .*--shm-size"):
+        check_host(spec)
+
+
+WARNED = (
+    "WARNING Found ulimit of 20000 and failed to automatically increase with error current limit exceeds maximum "
+    "limit. This can cause fd limit errors like `OSError: [Errno 24] Too many open files`. Consider increasing\n"
+)
+
+
 @pytest.mark.parametrize(
     ("log", "code", "expected"),
     [
+        (
+            WARNED + "RuntimeError: Insufficient space in /dev/shm for shared-memory allocation",
+            1,
+            "shm",
+        ),
+        (WARNED + "RuntimeError: something new", 1, "something new"),
         (
             "RuntimeError: Engine core initialization failed. Failed core proc(s): {'EngineCore_0': -9}",
             1,

@@ -136,6 +136,17 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_moves_it(homes, fold
     assert mend in found.mend
 
 
+@pytest.mark.parametrize(("free", "status"), [(None, "fail"), (64 * 10**6, "fail"), (10**9, "ok")])
+def test_shared_memory_must_hold_what_vllm_asks_for(monkeypatch, free, status):
+    from reference.serving import engine
+
+    monkeypatch.setattr(engine, "status", lambda: engine.EngineStatus("stopped"))
+    monkeypatch.setattr(host, "shared_memory_bytes", lambda: free)
+    found = place_checks.shared_memory()
+    assert found.status == status
+    assert ("--shm-size" in found.mend) == (status == "fail")
+
+
 @pytest.mark.parametrize(("files", "status"), [(256, "warn"), (1024, "ok"), (resource.RLIM_INFINITY, "ok")])
 def test_few_open_files_warn(monkeypatch, files, status):
     monkeypatch.setattr(resource, "getrlimit", lambda which: (files, files))
