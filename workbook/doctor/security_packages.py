@@ -211,7 +211,7 @@ def licences(packages: dict[str, str] | None = None, default: set[str] | None = 
         lesser += [name] * bool(LESSER.search(said) and name in core)
         if name in exceptions:
             continue
-        if FORBIDDEN.search(LESSER.sub("", said)):
+        if FORBIDDEN.search(said):
             (bad if name in core else extra).append(f"{name} ({said})")
         elif not said or PROPRIETARY.search(said):
             odd.append(f"{name} ({said or 'names none'})")
