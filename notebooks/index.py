@@ -4,7 +4,7 @@
 # Seven interview questions about AI systems, each as a notebook that clarifies, sizes and then **runs** its answer on real
 # engines.
 #
-# **Begin here.** Press *Run > Run All Cells*: in a few seconds this page knows where you stand and what comes next. Then
+# **Begin here.** Press *Run > Run All Cells*: a moment later this page knows where you stand and what comes next. Then
 # [choose a path](#How-much-time-have-you-got?) or open any question; they do not build on each other.
 #
 # <!-- questions: written by python -m workbook.study.front --write -->
