@@ -75,11 +75,6 @@ class ErrorTable:
         """The row that is furthest off, of those that count."""
         return max(self._counted(metric, None), key=lambda row: abs(row.error))
 
-    @property
-    def knee_error(self) -> float:
-        """(predicted - measured) / measured users at the knee; nan without a sweep."""
-        return self.knee[0] / self.knee[1] - 1 if self.knee else math.nan
-
     def medians(self) -> dict[str, dict[str, float]]:
         """Metric -> {"below", "above"} saturation -> median absolute relative error."""
         return {

@@ -13,7 +13,7 @@ from reference.sizing.evidence import Evidence, Simulated
 
 from .candidates import Candidate, EngineFor, candidates, load_of
 from .day import Day, autoscaled_day
-from .formula import full_replica, seconds_floor
+from .formula import full_replica
 from .requirements import Requirements
 from .size import FULL, Effort, Simulate, Sizing, size
 
@@ -251,10 +251,3 @@ def badges_of(
         spread=f"confirmed with {effort.confirmations} other seeds",
     )
     return tuple(badges), evidence
-
-
-def never_below_roof(requirements: Requirements, row: Row) -> bool:
-    """Whether every region's survivors have the engine time that their requests take at the very least."""
-    assert row.candidate.engine is not None
-    floor = seconds_floor(row.candidate.engine, load_of(requirements))
-    return all(one.survivors >= one.rate * floor for one in row.regions)

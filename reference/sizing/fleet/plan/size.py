@@ -104,12 +104,6 @@ def with_losses(survivors: int, survive: str) -> int:
     return next(n for n in range(survivors + 1, 2 * survivors + 2) if n - math.ceil(n / ZONES) >= survivors)
 
 
-def left_of(replicas: int, survive: str) -> int:
-    """What is left of `replicas`; the other way round of `with_losses`."""
-    gone = {"nothing": 0, "replica": 1, "zone": math.ceil(replicas / ZONES)}[survive]
-    return replicas - gone
-
-
 def window_requests(requirements: Requirements, least: int) -> int:
     """Requests that a percentile needs to mean something: a hundred beyond the rarer of the two."""
     tail = 1 - max(requirements.ttft_percentile, requirements.tpot_percentile) / 100

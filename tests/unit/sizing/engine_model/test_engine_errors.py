@@ -73,7 +73,6 @@ def test_the_knee_is_that_of_each_curve(points, predictions):
     assert compare(predictions[:2], points[:2]).knee is None
     table = compare(predictions, points)
     assert table.knee[0] == table.knee[1]
-    assert table.knee_error == 0
     # Measured throughput that stops at four users moves the measured knee and not the predicted one.
     flat = [points[0], points[1], *(p.model_copy(update={"output_tok_s": points[1].output_tok_s}) for p in points[2:])]
     moved = compare(predictions, flat)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from plan_fleets import EFFORT, SMALL, engine_for
 
 from reference.sizing.fleet.design import FleetDesign
-from reference.sizing.fleet.plan.candidates import candidates
+from reference.sizing.fleet.plan.candidates import candidates, load_of
 from reference.sizing.fleet.plan.day import (
     WARM_S,
     WAYS,
@@ -24,7 +24,8 @@ from reference.sizing.fleet.plan.day import (
     rate_of_day,
     target_in_flight,
 )
-from reference.sizing.fleet.plan.make import ORDER, never_below_roof, plan, with_day
+from reference.sizing.fleet.plan.formula import seconds_floor
+from reference.sizing.fleet.plan.make import ORDER, plan, with_day
 from reference.sizing.fleet.plan.requirements import Requirements
 from reference.sizing.fleet.plan.size import default_simulate, size
 from reference.sizing.fleet.run import FleetRun
@@ -64,7 +65,9 @@ def test_costs_are_replicas_times_price_times_hours():
     for row in made().feasible:
         assert row.peak_usd == pytest.approx(row.replicas * row.candidate.usd_per_hour * 730)
         assert row.gpus == row.replicas * row.candidate.gpus
-        assert never_below_roof(SMALL, row)
+        # No region's survivors have less engine time than their requests take at the very least.
+        floor = seconds_floor(row.candidate.engine, load_of(SMALL))
+        assert all(one.survivors >= one.rate * floor for one in row.regions)
 
 
 @settings(max_examples=8, deadline=None)

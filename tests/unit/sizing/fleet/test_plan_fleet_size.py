@@ -19,9 +19,9 @@ from reference.sizing.fleet.plan.formula import seconds_floor
 from reference.sizing.fleet.plan.make import badges_of
 from reference.sizing.fleet.plan.size import (
     SURVIVORS_TRIED,
+    ZONES,
     Trials,
     default_simulate,
-    left_of,
     routing_for,
     size,
     window_requests,
@@ -34,6 +34,11 @@ rates = st.floats(5, 600)
 
 def sized(rate=100.0, wanted=SMALL, model=None, seed=0, **how):
     return size(model or engine(), wanted, rate, effort=EFFORT, seed=seed, **how)
+
+
+def left_of(replicas: int, survive: str) -> int:
+    """The other way round of `with_losses`."""
+    return replicas - {"nothing": 0, "replica": 1, "zone": math.ceil(replicas / ZONES)}[survive]
 
 
 @given(st.integers(1, 500), st.sampled_from(["replica", "zone", "nothing"]))
