@@ -4,34 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from workbook.doctor import (
-    security_code,
-    security_files,
-    security_packages,
-    security_secrets,
-    security_servers,
-    security_shipped,
-)
 from workbook.doctor.model import Check
+from workbook.doctor.security_code import binds, loading
+from workbook.doctor.security_files import permissions
+from workbook.doctor.security_packages import advisories, audit, licences
+from workbook.doctor.security_secrets import history, runs, tree
+from workbook.doctor.security_servers import addresses, redis, servers
+from workbook.doctor.security_shipped import shipped
 
 # Each check gives one finding or several.
 CHECKS: dict[str, Callable[[], list[Check]]] = {
-    "servers": security_servers.servers,
-    "redis": security_servers.redis,
-    "addresses": security_servers.addresses,
-    "permissions": security_files.permissions,
-    "secrets": security_secrets.tree,
-    "runs": security_secrets.runs,
-    "binds": security_code.binds,
-    "loading": security_code.loading,
-    "shipped files": security_shipped.shipped,
-    "advisories": security_packages.advisories,
-    "licences": security_packages.licences,
+    "servers": servers,
+    "redis": redis,
+    "addresses": addresses,
+    "permissions": permissions,
+    "secrets": tree,
+    "runs": runs,
+    "binds": binds,
+    "loading": loading,
+    "shipped files": shipped,
+    "advisories": advisories,
+    "licences": licences,
 }
 # Minutes, or other people's servers.
 DEEP: dict[str, Callable[[], list[Check]]] = {
-    "history": security_secrets.history,
-    "audit": security_packages.audit,
+    "history": history,
+    "audit": audit,
 }
 
 
