@@ -8,6 +8,8 @@
 #
 # **How to use it.** Choose the question, run the cells, press *Begin*, and speak aloud while you type notes. Everything is saved as
 # it happens; a closed notebook loses nothing (run the cell again: it offers to go on). In a terminal: `workbook interview q1`.
+#
+# [All questions, study paths and where you stand](index.ipynb)
 
 # %% tags=["parameters"]
 question = "q1"  # q1 to q7

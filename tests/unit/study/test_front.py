@@ -11,7 +11,7 @@ import pytest
 from workbook.errors import ListingError
 from workbook.study import front
 from workbook.study.paths import all_paths
-from workbook.study.structure import LEGEND, shape
+from workbook.study.structure import BACK, LEGEND, shape
 
 FOLDER = Path(__file__).resolve().parents[3] / "notebooks"
 INDEX = (FOLDER / "index.py").read_text(encoding="utf-8")
@@ -28,6 +28,12 @@ def test_the_index_says_what_the_notebooks_hold_now():
 def test_every_notebook_is_reachable_from_the_index():
     reached = {link.split("#")[0] for link in links(INDEX)}
     assert reached == {path.name for path in FOLDER.glob("*.ipynb")} - {"index.ipynb"}
+
+
+def test_every_other_notebook_leads_back_to_the_index():
+    for source in FOLDER.glob("*.py"):
+        if source.stem != "index":
+            assert shape(source).first_cell.endswith(BACK), source.name
 
 
 def test_every_link_of_the_index_and_of_every_path_leads_to_a_heading():
