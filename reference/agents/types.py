@@ -150,10 +150,6 @@ class Change:
     def file(self, path: str) -> ChangedFile | None:
         return next((one for one in self.files if one.path == path), None)
 
-    @property
-    def lines_changed(self) -> int:
-        return sum(len(one.added) + len(one.removed) for one in self.files)
-
 
 @dataclass(frozen=True, slots=True)
 class Finding:

@@ -174,8 +174,10 @@ def with_manual(
 
 
 def total(marked: Marked) -> float:
+    """Points earned over all exercises."""
     return sum(mark.earned for mark in marked.marks)
 
 
 def total_points(assignment: Assignment) -> float:
+    """Points that an assignment can earn."""
     return sum(exercise(name).points for name in assignment.exercises)

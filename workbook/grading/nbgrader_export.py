@@ -139,6 +139,7 @@ c.ExecutePreprocessor.timeout = 60
 
 
 def readme(name: str) -> str:
+    """What the README of an exported course says, as Markdown."""
     return f"""# {name} for nbgrader
 
     nbgrader generate_assignment {name}     # release/{name}: what students get

@@ -43,10 +43,12 @@ def grade_one(task: Task) -> Graded:
 
 
 def not_graded(assignment: Assignment, student: Student, failure: str) -> Graded:
+    """The row of a student whose grading failed, with why."""
     return Graded(mark_student(assignment, student, [], missing="could not be graded"), failure=failure)
 
 
 def not_submitted(assignment: Assignment, student: Student) -> Graded:
+    """The row of a student who handed nothing in."""
     return Graded(mark_student(assignment, student, [], missing="nothing was handed in"), submitted=False)
 
 

@@ -151,4 +151,5 @@ def _stamped(found: Found, expected: Expected) -> Found:
 
 
 def open_text(exercise_id: str) -> bool:
+    """Whether the answer is a text that a person marks."""
     return exercise(exercise_id).kind is Kind.DESIGN

@@ -22,6 +22,7 @@ _OPEN: dict[str, Panel] = {}
 
 
 def open_panel(interview: Interview, minutes: int) -> Panel:
+    """A new panel for the interview; the kernel's earlier one of the same question is closed."""
     timing.lengths(minutes)
     earlier = _OPEN.pop(interview.question, None)
     if earlier is not None:

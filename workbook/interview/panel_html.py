@@ -22,11 +22,13 @@ _CELL = f"padding:3px 12px 3px 0;border-bottom:1px solid {LINE};vertical-align:t
 
 
 def box(inside: str, style: str = "") -> str:
+    """A paragraph in the panel's look; `inside` is HTML."""
     # `pre-line` would keep line breaks of markup as well: texts bring their own <br>.
     return f"<div style='color:{TEXT};line-height:1.45;font-size:14px;{style}'>{inside}</div>"
 
 
 def text(words: str) -> str:
+    """Words as HTML: escaped, with their line breaks."""
     return escape(words).replace("\n", "<br>")
 
 
@@ -77,6 +79,7 @@ def speech_list(lines: Sequence[tuple[str, str]]) -> str:
 
 
 def figures_table(figures: Sequence[Figure]) -> str:
+    """The figures as an HTML table: name, value with unit, badge, why."""
     rows = "".join(
         f"<tr><td style='{_CELL}'>{escape(one.name)}</td>{_number(with_unit(one.value, one.unit))}"
         f"{_badge(one.badge)}<td style='{_CELL}color:{SOFT}'>{escape(one.note)}</td></tr>"

@@ -15,6 +15,7 @@ ENDS = {"done": "all phases done", "time": "the time was over", "": "not finishe
 
 
 def report_path(log: Path) -> Path:
+    """The report's file, beside the interview's."""
     return log.with_suffix(".md")
 
 
@@ -26,6 +27,7 @@ def write_report(state: State, interview: Interview, log: Path) -> Path:
 
 
 def markdown(state: State, interview: Interview) -> str:
+    """The report of an interview as Markdown."""
     parts = [
         f"# Mock interview: {state.title}",
         f"{state.question}, begun {state.started.replace('T', ' ')}, {state.minutes} minutes, "

@@ -118,6 +118,7 @@ def replay(events: Iterable[Event]) -> State:
 
 
 def apply(state: State, event: Event) -> None:
+    """Changes the state by one event; kinds of other versions go into the timeline alone."""
     kind = event["kind"]
     state.at = max(state.at, float(event.get("at", 0.0)))
     handler = _HANDLERS.get(kind)
@@ -252,4 +253,5 @@ _HANDLERS = {
 
 
 def figures_of(rows: Iterable[dict[str, Any]]) -> tuple[Figure, ...]:
+    """Figures from an event's rows."""
     return tuple(Figure(**row) for row in rows)

@@ -44,6 +44,7 @@ class Row:
 
 
 def ratio_text(ratio: float) -> str:
+    """A change as people say it: times from a doubling, divided by from a halving, else per cent."""
     if ratio >= 1.995:
         return f"×{number_text(ratio)}"
     if ratio <= 0.505:
@@ -64,6 +65,7 @@ def number_text(value: float) -> str:
 
 
 def with_unit(value: float | None, unit: str) -> str:
+    """A value and its unit; a dash where there is none."""
     if value is None:
         return "-"
     return f"{number_text(value)} {unit}".strip()
@@ -97,6 +99,7 @@ def same_text(rows: Sequence[Row]) -> str:
 
 
 def moved_text(rows: Sequence[Row]) -> str:
+    """One sentence: which figure moved most, from what to what."""
     best = moved_most(rows)
     if best is None:
         return "No figure moved."

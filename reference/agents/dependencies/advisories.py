@@ -28,10 +28,6 @@ class Advisory:
     ranges: tuple[tuple[str, str], ...]
     summary: str
 
-    @property
-    def fixed_in(self) -> tuple[str, ...]:
-        return tuple(fixed for _, fixed in self.ranges if fixed)
-
 
 class Advisories:
     """Lookup by package.

@@ -63,6 +63,7 @@ def language_of(path: str) -> str:
 
 
 def is_lock_file(path: str) -> bool:
+    """Whether a package manager writes the file, by its name."""
     return PurePosixPath(path).name.lower() in LOCK_FILES
 
 

@@ -115,6 +115,7 @@ def names(rng: random.Random) -> dict[str, str]:
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
+    """The template with every `$name` replaced, longest names first; ends with one line break."""
     for name in sorted(values, key=len, reverse=True):
         text = text.replace(f"${name}", values[name])
     return text.strip("\n") + "\n"
@@ -169,6 +170,7 @@ def _end_of_header(body: Sequence[ast.stmt]) -> int:
 
 
 def is_test(path: str) -> bool:
+    """Whether the path is of a test, by its folder or name."""
     return bool(_TEST_PATH.search(path))
 
 

@@ -194,6 +194,7 @@ def _named(repository: str) -> str:
 
 
 def visible_name(text: str) -> str:
+    """A name from outside for a message: quoted, nothing invisible, at most 80 characters."""
     return repr(text[:80])
 
 

@@ -15,6 +15,7 @@ _FEW = {"cls", "klass", "type", "kind", "typ", "tp", "func", "fn", "function", "
 
 
 def faults(source: Source) -> Iterator[Fault]:
+    """Module-level caches that only grow."""
     caches = {
         target.id: node
         for node in source.tree.body if isinstance(node, ast.Assign | ast.AnnAssign) and _empty(node.value)

@@ -14,6 +14,7 @@ _SHORT = {"args", "argv", "arguments", "parts", "segments", "words", "options", 
 
 
 def faults(source: Source) -> Iterator[Fault]:
+    """Work that grows with the square of the input, or faster."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.FunctionDef):
             yield from _twice_recursive(source, node)

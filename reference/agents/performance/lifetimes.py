@@ -22,6 +22,7 @@ _BLOCKING = {"time.sleep", "subprocess.run", "subprocess.call", "subprocess.chec
 
 
 def faults(source: Source) -> Iterator[Fault]:
+    """Calls that block an event loop, and resources that are opened and never let go."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call):
             name = dotted(node.func)

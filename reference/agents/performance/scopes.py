@@ -96,6 +96,7 @@ def _few(target: ast.expr, iterable: ast.expr) -> bool:
 
 
 def names(node: ast.AST) -> set[str]:
+    """Every name in the node, read or written."""
     return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 

@@ -25,6 +25,7 @@ _QUERY = {
 
 
 def faults_of(language: str, text: str) -> Iterator[Fault]:
+    """Faults of a Go, JavaScript or TypeScript text; none where it cannot be parsed."""
     from reference.agents.syntax import tree
 
     parsed = tree(language, text.encode("utf-8", "surrogatepass"))

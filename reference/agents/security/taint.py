@@ -209,4 +209,5 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
 
 
 def is_constant(node: ast.AST | None, value: object) -> bool:
+    """Whether the node is this very constant: True, False or None."""
     return isinstance(node, ast.Constant) and node.value is value

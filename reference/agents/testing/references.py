@@ -82,6 +82,7 @@ _CHECK = re.compile(
 
 
 def is_test_path(path: str) -> bool:
+    """Whether the path is of test code, by its ending and its folder or name."""
     return path.endswith(_CODE) and bool(_TEST_PATH.search(path))
 
 

@@ -114,6 +114,7 @@ def removed_tests(change: Change, files: Sequence[ChangedFile]) -> Iterator[Find
 
 
 def is_test(one: Definition) -> bool:
+    """Whether a test runner would collect the function, by its name."""
     return one.kind != "class" and one.name.startswith("test")
 
 

@@ -154,11 +154,6 @@ def _without_network() -> tuple[str, ...]:
     return ()
 
 
-def has_network_isolation() -> bool:
-    """Whether tools run without a network here; `workbook doctor` and the review's notes say so if not."""
-    return bool(_without_network())
-
-
 _SUFFIXES = {
     ".py",
     ".pyi",

@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -235,7 +235,3 @@ def replay_lines(n: int, seed: int = 0, prevalence: float = 0.02) -> Iterator[st
 def with_text(row: LabelledPost, text: str) -> LabelledPost:
     """A copy of the row with another text."""
     return replace(row, post=replace(row.post, text=text))
-
-
-def texts_of(rows: Sequence[LabelledPost]) -> list[str]:
-    return [row.post.text for row in rows]

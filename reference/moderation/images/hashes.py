@@ -83,6 +83,7 @@ def _packed(bits: Sequence[Any]) -> Any:
 
 
 def to_hex(hash_: Any) -> str:
+    """The hash as 64 hexadecimal digits."""
     return str(hash_.tobytes().hex())
 
 

@@ -39,6 +39,10 @@ def corpus_hash() -> str:
 
 
 def models_folder() -> Path:
+    """Where models of the shipped corpus are kept: a folder of the cache named by the corpus's hash.
+
+    Raises ModerationError if there is no cache folder that can be written.
+    """
     from reference.serving.models import ModelError, cache_dir
 
     try:

@@ -43,6 +43,7 @@ def fit_heads(features: Any, rows: Sequence[LabelledPost], strength: float) -> t
 
 
 def fit_calibrators(margins: Any, rows: Sequence[LabelledPost]) -> tuple[Calibrator, ...]:
+    """One calibrator per category, fitted on margins of shape [posts, categories]; templates are never split."""
     truth, groups = truth_of(rows), [row.template for row in rows]
     return tuple(calibrate(margins[:, k], truth[:, k], groups) for k in range(len(CATEGORIES)))
 
@@ -56,10 +57,12 @@ def calibrated(margins: Any, calibrators: Sequence[Calibrator]) -> Any:
 
 
 def to_numbers(calibrators: Sequence[Calibrator]) -> list[dict[str, Any]]:
+    """Calibrators as JSON: kind and numbers of each."""
     return [{"kind": one.kind, "numbers": list(one.numbers)} for one in calibrators]
 
 
 def from_numbers(stored: Sequence[Mapping[str, Any]]) -> tuple[Calibrator, ...]:
+    """Calibrators from what `to_numbers` gave."""
     return tuple(Calibrator(one["kind"], tuple(one["numbers"])) for one in stored)
 
 

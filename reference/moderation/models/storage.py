@@ -51,6 +51,7 @@ def save(folder: Path, tensors: Mapping[str, Any], document: Mapping[str, Any]) 
 
 
 def version_of(hashes: Mapping[str, str]) -> str:
+    """A model's name: twelve digits of the SHA-256 of its files' hashes."""
     return hashlib.sha256("".join(hashes[name] for name in (WEIGHTS, DOCUMENT)).encode()).hexdigest()[:12]
 
 

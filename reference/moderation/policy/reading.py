@@ -227,6 +227,7 @@ def _order(file: Path, name: str, begin: datetime, end: datetime) -> None:
 
 
 def shown(when: datetime) -> str:
+    """A date as messages say it; the end of what has none is "now on"."""
     return "now on" if when == FOREVER else when.isoformat()
 
 

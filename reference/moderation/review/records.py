@@ -29,6 +29,7 @@ def post_fields(post: Post, most_text: int) -> dict[str, Any]:
 
 
 def post_from(fields: Mapping[str, Any]) -> Post:
+    """The post from `post_fields`, without media."""
     posted = fields["posted_at"]
     return Post(
         id=fields["id"],
@@ -50,6 +51,7 @@ def with_media_names(post: Post, notes: Sequence[Mapping[str, Any]]) -> Post:
 
 
 def decision_fields(decision: Decision) -> dict[str, Any]:
+    """A decision as JSON; of its findings the first 50."""
     return {
         "post_id": decision.post_id,
         "action": str(decision.action),
@@ -78,6 +80,7 @@ def decision_fields(decision: Decision) -> dict[str, Any]:
 
 
 def decision_from(fields: Mapping[str, Any]) -> Decision:
+    """The decision from `decision_fields`."""
     findings = tuple(
         Finding(**{**one, "tier": Tier(one["tier"]), "span": tuple(one["span"]) if one["span"] else None})
         for one in fields["findings"]
@@ -95,6 +98,7 @@ def decision_from(fields: Mapping[str, Any]) -> Decision:
 
 
 def verdict_text(verdict: Verdict) -> str:
+    """A verdict as JSON text."""
     return json.dumps(
         {
             "reviewer": verdict.reviewer,
@@ -107,5 +111,6 @@ def verdict_text(verdict: Verdict) -> str:
 
 
 def verdict_from(text: bytes | str) -> Verdict:
+    """The verdict from `verdict_text`."""
     fields = json.loads(text)
     return Verdict(**{**fields, "action": Action(fields["action"])})

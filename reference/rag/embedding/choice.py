@@ -99,4 +99,5 @@ def has_bfloat16() -> bool:
 
 
 def usable_cores() -> int:
+    """Cores that this process may use, where the system tells, else all of the machine."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

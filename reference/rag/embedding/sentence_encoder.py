@@ -117,6 +117,7 @@ def batches(tokenised: Sequence[Sequence[int]]) -> Iterator[tuple[list[int], Any
 
 
 def check_texts(texts: Sequence[str]) -> None:
+    """Raises RagError for one text in place of a list, which would be embedded letter by letter."""
     if isinstance(texts, str):
         raise RagError("embed takes a list of texts; put the one text into a list")
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from reference.rag.embedding.bert import build_encoder
 from reference.rag.embedding.minilm import WINDOW, MiniLM
+from reference.rag.embedding.on_torch import OnTorch
 from reference.rag.minilm_files import minilm_folder
-from reference.rag.types import RagError
 
 if TYPE_CHECKING:
     from reference.rag.embedding.projection import Projection
 
-DTYPES = ("bfloat16", "float32")
 
-
-class TorchMiniLM(MiniLM):
+class TorchMiniLM(OnTorch, MiniLM):
     """MiniLM on `device` ("cpu", "cuda", ...; None: the GPU if there is one) with weights of `dtype`.
 
     With several `workers` each computes its batch on one core: threads that share one batch wait for each other at
@@ -31,27 +29,4 @@ class TorchMiniLM(MiniLM):
         projection: Projection | None = None,
     ) -> None:
         super().__init__(max_tokens, projection, workers)
-        if dtype not in DTYPES:
-            raise RagError(f"dtype={dtype!r}: choose from {', '.join(DTYPES)}")
-        import torch
-
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self.backend = f"torch {dtype} {self.device}"
-        try:
-            self._encoder = build_encoder(minilm_folder()).to(device=self.device, dtype=getattr(torch, dtype))
-        except (RuntimeError, AssertionError) as error:  # torch has no better type for "no such device"
-            raise RagError(f"device={self.device!r} cannot be used: {error}") from error
-
-    def start_worker(self) -> None:
-        import torch
-
-        torch.set_num_threads(1)  # of this thread: OpenMP keeps it per thread
-
-    def run(self, ids: Any, mask: Any, tokens: bool) -> tuple[Any, Any]:
-        import torch
-
-        with torch.inference_mode():
-            sentences, states = self._encoder(
-                torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
-            )
-            return sentences.cpu().numpy(), states.float().cpu().numpy() if tokens else None
+        self.start_on(dtype, device, lambda: build_encoder(minilm_folder()))

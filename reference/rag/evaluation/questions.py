@@ -58,6 +58,7 @@ class Question:
 
 
 def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text in small letters, in order."""
     return tuple(re.findall(r"\w+", text.lower()))
 
 

@@ -37,6 +37,7 @@ def to_payload(chunk: Chunk) -> dict[str, Any]:
 
 
 def from_payload(payload: Mapping[str, Any]) -> Chunk:
+    """The chunk from what the vector store keeps beside its vector."""
     return Chunk(
         document_id=payload["document_id"],
         ordinal=payload["ordinal"],

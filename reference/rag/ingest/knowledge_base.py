@@ -25,10 +25,12 @@ from reference.rag.types import Chunk
 
 
 def lexical_folder(folder: Path, manifest: Manifest) -> Path:
+    """Folder of the lexical index; another mean length of chunks makes another index."""
     return folder / f"lexical-{manifest.average_length:g}"
 
 
 def open_lexical(folder: Path, manifest: Manifest) -> EdgeBM25:
+    """The lexical index of the folder, made if it is not there."""
     return EdgeBM25(lexical_folder(folder, manifest), manifest.average_length)
 
 

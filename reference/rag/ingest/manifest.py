@@ -49,6 +49,7 @@ class Manifest:
 
 
 def now() -> str:
+    """The time as the manifest holds it: UTC, ISO 8601, whole seconds."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -74,6 +75,7 @@ def read(folder: Path) -> Manifest:
 
 
 def write(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest at once or not at all: a crash leaves the one before."""
     handle, temporary = tempfile.mkstemp(prefix=".manifest-", dir=folder)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -34,6 +34,7 @@ def row(cells: Iterable[str]) -> str:
 
 
 def words(text: str) -> list[str]:
+    """The words of a text in small letters, in order."""
     return re.findall(r"\w+", text.lower())
 
 

@@ -75,11 +75,6 @@ class Work:
     result: SearchResult = field(default_factory=lambda: SearchResult([]))
     done: bool = False
 
-    def drop(self, stage: str, why: str) -> None:
-        """Leaves out a planned stage and says so."""
-        self.wants.discard(stage)
-        self.degraded(why)
-
     def degraded(self, why: str) -> None:
         """Records what was left out, once."""
         if why not in self.result.degraded:
