@@ -14,6 +14,8 @@ from hostile import LIMITS, Hostile, faults, load, machine
 
 from workbook.grading.sandbox import Bubblewrap, Namespaces, Sandbox, choose, processes
 
+# Most of the submissions run until they are stopped.
+pytestmark = pytest.mark.slow
 SUBMISSIONS = load()
 
 

@@ -54,6 +54,7 @@ def expected(folder, query, texts):
         ]
 
 
+@pytest.mark.slow  # transformers is imported
 def test_batches_of_any_length_give_each_pair_its_own_score(folder):
     reranker = ExternalCrossEncoder(str(folder), max_tokens=64)
     rows = reranker.rerank(["fish", "stone walls"], [HITS, HITS[:2]], 4)
@@ -69,12 +70,14 @@ def test_batches_of_any_length_give_each_pair_its_own_score(folder):
         assert all(a.score >= b.score for a, b in pairwise(row))
 
 
+@pytest.mark.slow  # transformers is imported
 def test_only_k_are_returned_and_nothing_is_fine_too(folder):
     reranker = ExternalCrossEncoder(str(folder), max_tokens=64)
     assert len(reranker.rerank(["fish"], [HITS], 2)[0]) == 2
     assert reranker.rerank(["fish"], [[]], 2) == [[]]
 
 
+@pytest.mark.slow  # transformers is imported
 def test_what_is_no_cross_encoder_is_refused_by_name(tmp_path, folder):
     with pytest.raises(RerankError, match=r"WORKBOOK_RERANKER.*no config\.json"):
         ExternalCrossEncoder(str(tmp_path))
@@ -87,11 +90,13 @@ def test_what_is_no_cross_encoder_is_refused_by_name(tmp_path, folder):
         ExternalCrossEncoder(str(tmp_path))
 
 
+@pytest.mark.slow  # transformers is imported
 def test_a_classifier_of_five_labels_is_no_reranker(tmp_path):
     with pytest.raises(RerankError, match="5 labels"):
         ExternalCrossEncoder(str(write_model(tmp_path, labels=5)))
 
 
+@pytest.mark.slow  # transformers is imported
 def test_the_environment_names_it(monkeypatch, folder):
     monkeypatch.delenv("WORKBOOK_RERANKER", raising=False)
     assert ExternalCrossEncoder.from_environment() is None
