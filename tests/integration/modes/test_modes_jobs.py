@@ -172,6 +172,7 @@ def test_a_message_that_never_reached_the_queue_is_sent_again(start, modes_redis
         assert service.ended(job_id)["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_worker_is_given_up_and_the_others_are_done(modes_redis):
     from reference.serving.jobs import fleet as fleets
     from reference.serving.jobs.model import State
@@ -232,6 +233,7 @@ def _jobs(settings, ids):
     return asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_no_job_is_lost_or_done_twice_while_workers_are_killed(modes_redis):
     import asyncio
 
@@ -244,6 +246,7 @@ def test_no_job_is_lost_or_done_twice_while_workers_are_killed(modes_redis):
     assert (report.lost, report.duplicated, report.dead) == (0, 0, 0)
 
 
+@pytest.mark.slow
 def test_what_a_lost_worker_had_fetched_is_done_though_no_new_job_comes(start, modes_redis):
     quick = {"lease_s": 1, "redeliver_s": 1.5}
     service = start(jobs=quick)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 
@@ -35,13 +36,25 @@ def head():
     return small_model.train(embed(texts), labels, NAME)
 
 
-def trained(kind, asked, vectors, head):
-    """(router, right): a small model that fails on denials and on one other message in ten."""
+@pytest.fixture(scope="module")
+def saved(head, tmp_path_factory):
+    """The small model as a file has it: a router remembers its version."""
+    return head.save(tmp_path_factory.mktemp("small") / "small.json")
+
+
+@pytest.fixture(scope="module")
+def trained(asked, vectors, saved):
+    """kind -> (router, right): a small model that fails on denials and on one other message in ten."""
     right = np.array([one.group != "negation" and k % 10 != 0 for k, one in enumerate(asked)])
     rows = np.flatnonzero([one.split != "held-out" for one in asked])
     aside = np.array([asked[k].split == "calibration" for k in rows])
     texts, groups = [asked[k].text for k in rows], [asked[k].template for k in rows]
-    return routing.train(kind, vectors[rows], texts, right[rows], groups, aside, NAME, head), right
+
+    @functools.cache
+    def of(kind):
+        return routing.train(kind, vectors[rows], texts, right[rows], groups, aside, NAME, saved), right
+
+    return of
 
 
 def test_no_sentence_is_in_two_splits_and_no_message_is_asked_twice(asked):
@@ -113,18 +126,18 @@ def test_a_saved_small_model_answers_the_same(tmp_path, vectors, head):
 
 
 @pytest.mark.parametrize("kind", ["router", "cascade"])
-def test_router_knows_on_unseen_sentences_where_the_small_model_fails(kind, asked, vectors, head):
-    router, right = trained(kind, asked, vectors, head)
+def test_router_knows_on_unseen_sentences_where_the_small_model_fails(kind, asked, vectors, saved, trained):
+    router, right = trained(kind)
     held = np.flatnonzero([one.split == "held-out" for one in asked])
-    scores = router.scores(vectors[held], [asked[k].text for k in held], head)
+    scores = router.scores(vectors[held], [asked[k].text for k in held], saved)
     good, bad = scores[right[held]], scores[~right[held]]
     assert np.mean(good[:, None] > bad[None, :]) > 0.8
 
 
 @pytest.mark.parametrize("kind", ["router", "cascade"])
-def test_a_saved_router_chooses_the_same_through_the_gateways_seam(kind, tmp_path, asked, vectors, head):
-    small = head.save(tmp_path / "small.json")
-    router, _ = trained(kind, asked, vectors, small)
+def test_a_saved_router_chooses_the_same_through_the_gateways_seam(kind, tmp_path, asked, vectors, saved, trained):
+    small = saved
+    router, _ = trained(kind)
     cut = float(np.median(router.scores(vectors[:80], [one.text for one in asked[:80]], small)))
     router.at(cut).save(tmp_path / "router.json")
     router = routing.load(tmp_path / "router.json", kind, NAME)
@@ -137,16 +150,16 @@ def test_a_saved_router_chooses_the_same_through_the_gateways_seam(kind, tmp_pat
     assert router.version in chooser.version
 
 
-def test_a_router_without_a_threshold_always_takes_the_strong_model(tmp_path, asked, vectors, head):
-    router, _ = trained("router", asked, vectors, head)
+def test_a_router_without_a_threshold_always_takes_the_strong_model(tmp_path, asked, trained):
+    router, _ = trained("router")
     router.save(tmp_path / "router.json")
     router = routing.load(tmp_path / "router.json", "router")
     assert math.isinf(router.threshold)
     assert routing.ModelChooser(router, embed).choose(asked[0].text).tier == "strong"
 
 
-def test_a_cascade_refuses_another_small_model_than_it_was_trained_with(tmp_path, asked, vectors, head):
-    router, _ = trained("cascade", asked, vectors, head.save(tmp_path / "a.json"))
+def test_a_cascade_refuses_another_small_model_than_it_was_trained_with(head, trained):
+    router, _ = trained("cascade")
     with pytest.raises(RoutingError, match="small"):
         routing.ModelChooser(router, embed, head)
     with pytest.raises(RoutingError, match="small"):

@@ -108,6 +108,7 @@ def test_the_shipped_chooser_answers_for_both_tiers_and_takes_another_threshold(
     assert shipped_chooser(embed, threshold=0.0).version != chooser.version
 
 
+@pytest.mark.slow
 def test_training_on_a_part_of_the_recording_gives_a_router_that_is_judged_on_other_sentences(recorded, some):
     rows, vectors = some
     part = dataclasses.replace(recorded, rows=tuple(recorded.rows[k] for k in rows))

@@ -122,6 +122,7 @@ def test_a_cut_stream_is_put_together_without_loss(service):
     assert (broken.lost, broken.doubled, broken.same_text) == (1, 1, False)
 
 
+@pytest.mark.slow
 def test_live_streams_are_measured_alone_and_beside_a_batch(service):
     roof = Roof(20.0 * TOKENS, SLOTS, 8, 0.05, TOKENS)
     rows = asyncio.run(
@@ -133,6 +134,7 @@ def test_live_streams_are_measured_alone_and_beside_a_batch(service):
     drawn(q7_running.beside(rows))
 
 
+@pytest.mark.slow
 def test_a_burst_ends_without_a_lost_job_though_a_worker_is_killed(service):
     settings = service.jobs.model_copy(update={"prefix": "wb:{burst}"})
     settings = type(settings)(**{**settings.model_dump(exclude_unset=True), "prefix": "wb:{burst}", "lease_s": 1.0,
@@ -266,6 +268,7 @@ def test_quantiles_of_live_streams_are_none_without_an_answer():
     assert modes_lane.Beside(2, (1.0, 3.0), 2, 0.0).quantile(0.5) == np.float64(2.0)
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_blocks_nobody(service):
     given = {**service.jobs.model_dump(exclude_unset=True), "prefix": "wb:{poison}", "lease_s": 1.0, "redeliver_s": 1.5}
     one = asyncio.run(modes_fleet.poisoned(type(service.jobs)(**given), others=6))
