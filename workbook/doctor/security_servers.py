@@ -9,6 +9,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -99,7 +100,11 @@ def kind_of(command: list[str]) -> str:
 
 def servers() -> list[Check]:
     """One finding per listening port, or one that says that nothing listens."""
-    found = [judge(one) for one in sorted(set(listeners()), key=lambda one: (one.name, one.port))]
+    ports = sorted(set(listeners()), key=lambda one: (one.name, one.port))
+    with ThreadPoolExecutor(
+        16
+    ) as pool:  # the workers of an engine hold a dozen ports that say nothing until a time-out
+        found = list(pool.map(judge, ports))
     return found or [Check("servers", "ok", "no server of the workbook listens on a TCP port now")]
 
 
