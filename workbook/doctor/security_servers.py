@@ -103,7 +103,7 @@ def servers() -> list[Check]:
     ports = sorted(set(listeners()), key=lambda one: (one.name, one.port))
     with ThreadPoolExecutor(
         16
-    ) as pool:  # the workers of an engine hold a dozen ports that say nothing until a time-out
+    ) as pool:  # workers of an engine hold a dozen ports that say nothing
         found = list(pool.map(judge, ports))
     return found or [Check("servers", "ok", "no server of the workbook listens on a TCP port now")]
 
