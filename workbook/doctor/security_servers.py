@@ -101,9 +101,7 @@ def kind_of(command: list[str]) -> str:
 def servers() -> list[Check]:
     """One finding per listening port, or one that says that nothing listens."""
     ports = sorted(set(listeners()), key=lambda one: (one.name, one.port))
-    with ThreadPoolExecutor(
-        16
-    ) as pool:  # workers of an engine hold a dozen ports that say nothing
+    with ThreadPoolExecutor(16) as pool:  # workers of an engine hold a dozen ports that say nothing
         found = list(pool.map(judge, ports))
     return found or [Check("servers", "ok", "no server of the workbook listens on a TCP port now")]
 
