@@ -205,6 +205,10 @@ def test_lab_answers_on_loopback_asks_for_its_token_and_keeps_the_terminal_clean
             assert address.endswith(f"?token={record['token']}")
             listing = httpx.get(f"http://127.0.0.1:{port}/api/contents/notebooks?token={record['token']}", timeout=30)
             assert {row["name"] for row in listing.json()["content"]} >= {"q1_size.ipynb", "q1_size.py"}
+            layout = f"http://127.0.0.1:{port}/lab/api/workspaces/{workspace.NAME}?token={record['token']}"
+            shipped = httpx.get(layout, timeout=30).json()
+            changed = shipped | {"data": {"mine": 1}}
+            assert httpx.put(layout, json=changed, timeout=30).status_code == 204
         finally:
             server.send_signal(signal.SIGINT)
             try:
@@ -216,7 +220,10 @@ def test_lab_answers_on_loopback_asks_for_its_token_and_keeps_the_terminal_clean
     assert len(said) < 9, "more than what to do"
     assert any("ssh -N" in line for line in said)
     assert server.returncode == 0
-    [log] = (tmp_path / "ai-design-workbook" / "lab").glob("*.log")
+    state = tmp_path / "ai-design-workbook" / "lab"
+    assert shipped["data"] == json.loads(workspace.SHIPPED.read_text())["data"], "JupyterLab found the layout"
+    assert json.loads(workspace.prepare(state).read_text())["data"] == {"mine": 1}, "and keeps changes where it was"
+    [log] = state.glob("*.log")
     assert str(log) in said[-1]
     assert "403 GET /api/contents" in log.read_text()
     assert log.stat().st_mode & 0o077 == 0, "the log holds the token"
