@@ -31,6 +31,7 @@ def ended(client, batch_id, timeout_s=30.0):
     return batch
 
 
+@pytest.mark.slow
 def test_openais_client_gets_every_line_answered_in_the_order_of_the_file(start):
     client = start(workers=1).gateway.client()
     batch = ended(client, begin(client, lines(30)).id)
@@ -42,6 +43,7 @@ def test_openais_client_gets_every_line_answered_in_the_order_of_the_file(start)
     assert [one.id for one in client.batches.list().data] == [batch.id]
 
 
+@pytest.mark.slow
 def test_lines_that_fail_are_in_the_error_file_and_the_rest_in_the_output(start, fake):
     fake.statuses = [400, 400]
     client = start(workers=1).gateway.client()
@@ -72,6 +74,7 @@ def test_a_bad_line_is_named_by_its_number_and_nothing_is_begun(start, fake, row
     assert client.batches.list().data == []
 
 
+@pytest.mark.slow
 def test_a_cancelled_batch_keeps_what_was_done(start, fake):
     fake.ttft = 0.2
     client = start(workers=1, jobs={"slots_low": 1}).gateway.client()
@@ -86,6 +89,7 @@ def test_a_cancelled_batch_keeps_what_was_done(start, fake):
     assert len(client.files.content(batch.output_file_id).text.splitlines()) == batch.request_counts.completed
 
 
+@pytest.mark.slow
 def test_a_batch_that_was_begun_by_a_process_that_died_is_ended_by_the_next(start, modes_redis, monkeypatch):
     service = start(modes={"batch_keep_s": 3600})  # this process never brings it forward
     batch = begin(service.gateway.client(), lines(5))
@@ -94,6 +98,7 @@ def test_a_batch_that_was_begun_by_a_process_that_died_is_ended_by_the_next(star
     assert ended(client, batch.id).request_counts.completed == 5
 
 
+@pytest.mark.slow
 def test_a_line_that_was_handed_over_twice_is_answered_once(start, modes_redis, fake):
     service = start(workers=1)
     client = service.gateway.client()
@@ -141,6 +146,7 @@ def test_files_have_limits(start):
     assert service.call("POST", "/v1/files", content=b"x", headers={"content-type": "text/plain"}).status_code == 400
 
 
+@pytest.mark.slow
 def test_batches_wait_while_live_traffic_keeps_the_engine_busy(start, fake):
     fake.waiting = 50  # what the engine's gauge says
     service = start(workers=1, jobs={"yield_running": 5, "yield_most_s": 60})

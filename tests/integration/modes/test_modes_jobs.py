@@ -10,6 +10,7 @@ from reference.serving import redis_store
 from reference.serving.jobs import fleet as fleets
 
 
+@pytest.mark.slow
 def test_a_job_is_taken_with_202_and_its_result_is_the_engines_answer(start):
     service = start(workers=1)
     taken = service.job()
@@ -30,6 +31,7 @@ def test_a_result_that_is_not_there_yet_says_so(start):
     assert "retry-after" in reply.headers
 
 
+@pytest.mark.slow
 def test_the_same_idempotency_key_gives_the_same_job_and_another_body_409(start, fake):
     service = start(workers=1)
     key = {"idempotency-key": "order-1"}
@@ -98,6 +100,7 @@ def test_a_tenant_cannot_fill_the_queue_for_others(start):
     assert other.status_code == 202
 
 
+@pytest.mark.slow
 def test_a_request_that_the_engine_refuses_is_a_dead_letter_at_once(start, fake):
     fake.statuses = [400]
     service = start(workers=1)
@@ -109,6 +112,7 @@ def test_a_request_that_the_engine_refuses_is_a_dead_letter_at_once(start, fake)
     assert service.call("GET", f"/v1/jobs/{job_id}/result").json()["error"]["code"] == "job_failed"
 
 
+@pytest.mark.slow
 def test_a_dead_letter_can_be_tried_anew_once(start, fake):
     fake.statuses = [400]
     service = start(workers=1)
@@ -120,6 +124,7 @@ def test_a_dead_letter_can_be_tried_anew_once(start, fake):
     assert service.call("POST", f"/v1/jobs/{job_id}/retry").json()["id"] == again.json()["id"]
 
 
+@pytest.mark.slow
 def test_a_failing_engine_is_tried_again_and_given_up_with_a_count(start, fake):
     fake.statuses = [500, 500]
     service = start(workers=1)
@@ -131,6 +136,7 @@ def test_a_failing_engine_is_tried_again_and_given_up_with_a_count(start, fake):
     assert "2 tries" in status["error"]
 
 
+@pytest.mark.slow
 def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_at_its_next_sign_of_life(start, fake):
     service = start()
     waiting = service.job().json()["id"]
@@ -150,6 +156,7 @@ def _until(service: Service, job_id: str, state: str) -> None:
         time.sleep(0.03)
 
 
+@pytest.mark.slow
 def test_a_job_whose_worker_is_killed_is_answered_by_another(start, fake):
     fake.ttft = 1.0
     service = start(workers=1, jobs={"lease_s": 0.9, "redeliver_s": 1})
@@ -161,6 +168,7 @@ def test_a_job_whose_worker_is_killed_is_answered_by_another(start, fake):
     assert (status["status"], status["attempts"]) == ("succeeded", 2)
 
 
+@pytest.mark.slow
 def test_a_message_that_never_reached_the_queue_is_sent_again(start, modes_redis):
     service = start(jobs={"resend_s": 0.3})
     job_id = service.job().json()["id"]
