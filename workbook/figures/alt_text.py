@@ -77,11 +77,12 @@ def _axis(name: str, axis: Axis, limits: tuple[float, float]) -> str:
     label = axis.get_label_text()
     ticks = [text for tick in axis.get_ticklabels() if (text := _plain(tick.get_text()))]
     words = [text for text in ticks if not _is_number(text)]
-    if words and len(words) * 2 > len(ticks):
+    dates = "Date" in type(axis.get_major_formatter()).__name__
+    if not dates and len(words) * 2 > len(ticks):
         span = _listed("", ticks)
     elif ticks and label:
-        low, high = sorted(limits)
-        span = f"{_number(low)} to {_number(high)}" + (", logarithmic" if axis.get_scale() == "log" else "")
+        low, high = map(_day if dates else _number, sorted(limits))
+        span = f"{low} to {high}" + (", logarithmic" if axis.get_scale() == "log" else "")
     else:
         return f"{name}: {label}" if label else ""
     return f"{name}: {label}, {span}" if label else f"{name}: {span}"
@@ -89,6 +90,12 @@ def _axis(name: str, axis: Axis, limits: tuple[float, float]) -> str:
 
 def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def _day(value: float) -> str:
+    from matplotlib.dates import num2date
+
+    return num2date(value).date().isoformat()
 
 
 def _is_number(text: str) -> bool:
@@ -109,9 +116,9 @@ def _listed(name: str, texts: Iterable[str]) -> str:
 
 
 def _sentences(parts: Iterable[str]) -> str:
-    texts = [_plain(part).rstrip(".") for part in parts if part]
+    texts = [_plain(part).rstrip(". ") for part in parts if part]
     return ". ".join(text for text in texts if text) + ("." if texts else "")
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return " ".join(text.replace(r"\$", "$").split())  # matplotlib's way to write a dollar

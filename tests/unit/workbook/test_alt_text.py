@@ -51,6 +51,18 @@ def test_panels_are_told_one_by_one_and_a_twin_axis_belongs_to_its_panel():
     assert "time, s" in second
 
 
+def test_dates_are_told_as_days_and_dollars_without_their_escape():
+    import datetime as dt
+
+    with styled() as plt:
+        figure, ax = plt.subplots()
+        ax.plot([dt.date(2026, 1, 1), dt.date(2026, 3, 1)], [1, 2])
+        ax.set_xlim(dt.date(2026, 1, 1), dt.date(2026, 3, 1))
+        ax.set(xlabel="day", title=r"Saved \$3 ...")
+        told = describe(close(figure))
+    assert told.startswith("Chart. Saved $3. Horizontal axis: day, 2026-01-01 to 2026-03-01.")
+
+
 def test_pictures_are_told_by_their_captions():
     import numpy as np
 
