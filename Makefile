@@ -4,19 +4,22 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 # cpu or gpu forces vLLM's build; auto looks for an NVIDIA GPU.
 VARIANT ?= auto
 PROFILE ?= ci
-# Processes of `make test-fast`. More than eight load torch more often than they save time.
+# Processes of the tests that need no engine. More than eight load torch more often than they save time.
 WORKERS ?= logical
+# Which mutants `make mutants` draws.
+SEED ?= 1
+PYTEST = $(BIN)/pytest --maxprocesses 8 --dist loadscope
 BIN := .venv/bin
 STAMP := .venv/.ok-$(VARIANT)
 SETUP := scripts/setup_env.py $(wildcard scripts/setup_steps/*.py)
 # A moved or copied folder: the commands in .venv name the old place, so no stamp of it is true.
 $(shell grep -qsF "$$(pwd -P)/.venv/bin/python" .venv/bin/workbook || rm -f .venv/.ok-* 2>/dev/null)
 
-.PHONY: help setup lab notebooks test test-fast test-engine bench lint format types check constraints clean
+.PHONY: help setup lab notebooks test check test-unit test-integration test-slow test-engine test-notebooks bench lint format types mutants constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
 # A missing interpreter must be said here: with PYTHON empty, the shell would try to run the script itself.
 $(STAMP): pyproject.toml constraints.txt $(SETUP)
@@ -39,17 +42,31 @@ notebooks: $(STAMP) ## set up, then execute every notebook (PROFILE=ci|laptop|gp
 	@$(BIN)/workbook run --profile $(PROFILE)
 
 # Every part runs, also after one that failed, and prints a summary of its own; the last line says which failed.
-test: $(STAMP) ## set up, then lint, types and every test, notebooks included
-	@failed=; for part in lint types test-fast test-engine; do \
+parts = failed=; for part in $(1); do \
 	  echo "== make $$part"; $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
-	test -z "$$failed" || { echo "make test: failed in$$failed" >&2; exit 1; }
+	test -z "$$failed" || { echo "make $@: failed in$$failed" >&2; exit 1; }
 
-test-fast: $(STAMP) ## the tests that need neither the engine nor a notebook
-	@$(BIN)/pytest -n $(WORKERS) --maxprocesses 8 --dist loadscope -m "not engine and not notebook"
+test: $(STAMP) ## set up, then lint, types and every test that takes seconds
+	@$(call parts,lint types test-unit test-integration test-engine)
+
+check: $(STAMP) ## everything, slow tests and notebooks included; CI runs this
+	@$(call parts,lint types test-unit test-integration test-slow test-engine test-notebooks)
+
+test-unit: $(STAMP) ## the tests of one part each: minutes
+	@$(PYTEST) -n $(WORKERS) -m "not slow and not engine and not notebook" tests/unit tests/notebooks
+
+test-integration: $(STAMP) ## parts together, with real Redis, processes and pages
+	@$(PYTEST) -n $(WORKERS) -m "not slow and not engine and not notebook" tests/integration
+
+test-slow: $(STAMP) ## what takes more than two seconds each, and the browser
+	@$(PYTEST) -n $(WORKERS) -m "slow and not engine and not notebook"
 
 # One after the other: they share one engine and its cores, and notebooks measure.
-test-engine: $(STAMP) ## the tests on the engine, then every notebook
-	@$(BIN)/pytest -m "engine or notebook"
+test-engine: $(STAMP) ## the tests on the engine
+	@$(BIN)/pytest -m "engine and not notebook"
+
+test-notebooks: $(STAMP) ## every notebook through papermill in the ci profile
+	@$(BIN)/pytest -m notebook
 
 bench: .venv/.ok-$(VARIANT)-bench ## set up, then run the benchmarks
 	@$(BIN)/python -m benchmarks
@@ -60,10 +77,13 @@ lint: $(STAMP) ## ruff: style and format
 format: $(STAMP) ## ruff: mend style and format
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-types: $(STAMP) ## mypy on reference/
+types: $(STAMP) ## mypy: reference, exercises, workbook
 	@$(BIN)/mypy
 
-check: test notebooks ## everything that CI could ask
+# An hour on two idle cores; docs/tests.md has the last result.
+mutants: $(STAMP) ## mutation tests of sizing and grading (SEED=1)
+	@for room in sizing grading; do $(BIN)/uv run --quiet --no-project --python $(BIN)/python --with cosmic-ray==8.7.0 \
+	  python scripts/mutation_test.py $$room --seed $(SEED) || exit 1; done
 
 constraints: ## resolve every extra anew into constraints.txt
 	@test -x $(BIN)/uv || { $(PYTHON) -m venv .venv && $(BIN)/pip install --quiet uv; }

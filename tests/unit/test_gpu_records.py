@@ -18,9 +18,13 @@ def rows(name: str) -> list[dict]:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))["rows"]
 
 
-def test_every_subject_writes_a_record_with_its_spread_on_a_toy(tmp_path, monkeypatch):
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_subject_writes_a_record_with_its_spread_on_a_toy(device, tmp_path, monkeypatch):
     pytest.importorskip("torch")
-    monkeypatch.setattr(sys, "argv", ["calibrate", "--out", str(tmp_path), "--quick", "--device", "cpu"])
+    monkeypatch.setattr(sys, "argv", ["calibrate", "--out", str(tmp_path), "--quick", "--device", device])
     calibrate.main()
     written = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("*.json")]
     assert len(written) == 4
@@ -30,13 +34,14 @@ def test_every_subject_writes_a_record_with_its_spread_on_a_toy(tmp_path, monkey
         assert all(row["p25"] <= row["median"] <= row["p75"] for row in record["rows"])
 
 
-def test_a_step_with_a_cache_gives_the_logits_of_the_whole_prompt():
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_step_with_a_cache_gives_the_logits_of_the_whole_prompt(device):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     toy = llama_step.Shape("toy", 2, 64, 4, 2, 96, 100)
-    model = llama_step.Model(toy, "cpu")
-    tokens = torch.randint(0, 100, (2, 9))
-    cache = torch.zeros(2, 2, 2, 2, 9, 16, dtype=torch.bfloat16)
+    model = llama_step.Model(toy, device)
+    tokens = torch.randint(0, 100, (2, 9), device=device)
+    cache = torch.zeros(2, 2, 2, 2, 9, 16, dtype=torch.bfloat16, device=device)
     with torch.inference_mode():
         for attention in ("sdpa", "matmul"):
             for position in range(8):
