@@ -15,6 +15,7 @@ def documents(n):
     ]  # fmt: skip
 
 
+@pytest.mark.slow  # three ingestions
 def test_a_killed_ingestion_ends_as_if_never_killed():
     crash = kill_and_resume(documents(8), window=8)
     assert 0 < crash.killed_at < crash.chunks

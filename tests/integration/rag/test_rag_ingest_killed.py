@@ -64,6 +64,7 @@ def state(folder: Path) -> dict[str, object]:
         }
 
 
+@pytest.mark.slow  # an ingestion is killed and begun anew, again and again
 @pytest.mark.parametrize("seed", [1, 2])
 def test_killed_anywhere_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, seed: int) -> None:
     moment = random.Random(seed)

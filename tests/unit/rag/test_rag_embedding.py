@@ -49,6 +49,7 @@ def test_vectors_have_length_one_and_meaning(vectors: np.ndarray) -> None:
     assert vectors[0] @ vectors[4] > 0.6 > 0.3 > vectors[0] @ vectors[5]
 
 
+@pytest.mark.slow  # two encoders
 def test_workers_change_nothing(exact: TorchMiniLM) -> None:
     texts = [f"{text} number {n}" for n in range(20) for text in TEXTS]
     parallel = TorchMiniLM("float32", device="cpu", workers=3)

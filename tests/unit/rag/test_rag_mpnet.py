@@ -38,6 +38,7 @@ def small(tmp_path_factory):
     return folder, model
 
 
+@pytest.mark.slow  # transformers is imported
 @pytest.mark.parametrize("length", [1, 7, 130, 512])
 def test_the_encoder_computes_what_transformers_computes(small, length):
     import torch
