@@ -44,7 +44,8 @@ def write_executed(folder: Path, ledger) -> None:
     figure = output(image_png=png())
     figure.metadata = {"image/png": {"alt": "Chart. Cost. Vertical axis: dollars, 0 to 3."}}
     value = {"name": "cost", "value": 3.5, "unit": "dollar", "evidence": {"kind": "MEASURED", "summary": "here, n=3"}}
-    wide = "<table><tr>" + "".join(f"<td>column{number}</td>" for number in range(40)) + "</tr></table>"
+    broad = f"<div style='width: 1000px'>broad</div><p>{'word' * 200}</p>"
+    wide = broad + "<table><tr>" + "".join(f"<td>column{number}</td>" for number in range(40)) + "</tr></table>"
     six = v4.new_notebook(
         cells=[
             v4.new_markdown_cell(
@@ -57,7 +58,10 @@ def write_executed(folder: Path, ledger) -> None:
             v4.new_code_cell("draw()", outputs=[figure, output(**{MEDIA_TYPE.replace("/", "_", 1): value})]),
         ]
     )
-    trace = ["\x1b[31mZeroDivisionError\x1b[39m Traceback", "\x1b[38;5;28;01mraise\x1b[39;00m x"]
+    trace = [
+        "\x1b[31mZeroDivisionError\x1b[39m Traceback",
+        "\x1b[38;5;28;01mraise\x1b[39;00m x \x1b[38;5;66m# why\x1b[39m",
+    ]
     error = v4.new_output("error", ename="ZeroDivisionError", evalue="x", traceback=trace)
     nine = v4.new_notebook(cells=[v4.new_code_cell("1 / 0", outputs=[error])])
     for name, node, failed in (("index", start, None), ("q6_six", six, None), ("q9_nine", nine, True)):
