@@ -111,7 +111,8 @@ def test_a_phone_never_scrolls_sideways(opened, name):
     tab = opened(name, 360)
     assert tab.evaluate("document.documentElement.scrollWidth") <= 360
     beyond = """[...document.querySelectorAll("main *")].filter((e) => !e.closest(
-      ".wb-scroll, .wb-rich, pre, .wb-diagram, math, thead") && e.getBoundingClientRect().right > innerWidth + 1).length"""
+      ".wb-scroll, .wb-rich, pre, .wb-diagram, math, thead")
+      && e.getBoundingClientRect().right > innerWidth + 1).length"""
     assert tab.evaluate(beyond) == 0
 
 
