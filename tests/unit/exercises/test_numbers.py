@@ -143,6 +143,20 @@ def test_an_open_answer_is_not_wrong():
         assert "not attempted" in part.say
 
 
+def test_only_what_is_right_or_a_slip_earns_anything():
+    listed = [Mistake("other_step", "1")]
+    for ask, answer, wanted in (
+        (STEP, "4", "2"),
+        (STEP, "3", "2"),
+        (STEP, None, "2"),
+        (RATE, None, 5),
+        (RATE, 731, 100),
+    ):
+        part = judge_ask(ask, answer, wanted, listed if ask is STEP else ())
+        assert (part.earned, part.weight) == (0.0, ask.weight)
+    assert judge_ask(STEP, "2", "2", listed).earned == 1.0
+
+
 @pytest.mark.parametrize("factor", [7.3, 0.13, 1.31, 43.0])
 def test_an_answer_off_by_no_known_factor_is_wrong_without_a_name(factor):
     assert judge_ask(RATE, 100 * factor, 100).verdict is Verdict.WRONG

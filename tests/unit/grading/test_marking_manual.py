@@ -147,6 +147,14 @@ def test_the_line_that_is_named_is_the_files_even_behind_comments_of_two_lines(p
     assert "99" in "\n".join(lines[number - 2 : number])
 
 
+def test_rows_below_an_empty_line_are_read_too(path, made):
+    start(path, made, ada="mine")
+    fill(path, lambda row: row.update(points="1"))
+    head, first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([head, first, "," * head.count(","), "", *others]) + "\n")
+    assert len(read_marks(path, made).rows) == len(RUBRIC)
+
+
 def test_one_criterion_marked_twice_differently_is_refused(path, made):
     start(path, made, ada="mine")
     text = path.read_text()

@@ -14,7 +14,7 @@ import pytest
 from exercises.builds import observe
 from exercises.model import Build, Case
 from workbook.grading.sandbox import lock
-from workbook.grading.sandbox.cells import compiled
+from workbook.grading.sandbox.cells import compiled, told
 from workbook.grading.sandbox.plain import NotJson, collected, observation, text_of
 
 
@@ -141,7 +141,30 @@ def test_a_cell_magic_around_python_runs_the_python_and_another_runs_nothing() -
     assert ran("%%time\nx = 1\n")[0]["x"] == 1
     space, notes = ran("\n%%bash\nrm -rf x\n")
     assert "x" not in space
-    assert len(notes) == 1
+    assert notes == ["line 2: `%%bash` does not run here"]
+
+
+def test_the_note_on_a_line_that_does_not_run_names_that_line() -> None:
+    assert ran("x = 1\n!ls\n")[1] == ["line 2: `!ls` does not run here"]
+
+
+def test_of_an_error_the_students_frames_and_the_end_are_told() -> None:
+    try:
+        exec(compile("def f():\n    raise ValueError('x' * 5000 + 'end')\nf()", "<cell>", "exec"))
+    except ValueError as error:
+        short, long = told(KeyError("k"), {"<cell>"}), told(error, {"<cell>"})
+    assert short == "KeyError: 'k'\n"
+    assert (len(long), long[-4:]) == (2000, "end\n")
+
+
+def test_frames_that_are_not_the_students_are_not_told() -> None:
+    try:
+        exec(compile("1 / 0", "<cell>", "exec"))
+    except ZeroDivisionError as error:
+        lines = told(error, {"<cell>"}).splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert [line.strip() for line in lines if "File" in line] == ['File "<cell>", line 1, in <module>']
+    assert lines[-1] == "ZeroDivisionError: division by zero"
 
 
 def test_what_is_no_python_is_a_syntax_error_with_its_own_line() -> None:

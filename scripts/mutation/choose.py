@@ -1,0 +1,51 @@
+"""Which tests a mutant meets."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+TOPS = ("reference", "exercises", "workbook")
+FILES = 6  # test files of a module at most
+
+
+class Imports:
+    """Which test files a module has: those that import it, or what imports it, the closest first."""
+
+    def __init__(self, root: Path, tests: list[str]) -> None:
+        self.root = root
+        self.modules = {self._name(path, root): path for top in TOPS for path in (root / top).rglob("*.py")}
+        self.files = [
+            path for one in tests for path in ([root / one] if one.endswith(".py") else (root / one).rglob("*.py"))
+        ]
+        self.by = {name: self._imported(path) for name, path in self.modules.items()}
+        self.in_test = {path: self._imported(path) for path in sorted(self.files) if path.name.startswith("test_")}
+
+    @staticmethod
+    def _name(path: Path, root: Path) -> str:
+        return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+    def _imported(self, path: Path) -> set[str]:
+        found = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                package = path.relative_to(self.root).parts[: -node.level] if node.level else ()
+                module = ".".join((*package, *filter(None, [node.module])))
+                found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        return found & self.modules.keys()
+
+    def test_files(self, path: str) -> list[str]:
+        """Paths below the root, at most FILES of them."""
+        wanted, stem = {self._name(self.root / path, self.root)}, Path(path).stem
+        chosen = [test for test in self.in_test if test.stem.endswith(f"_{stem}")]
+        for _distance in range(4):
+            near = [test for test, names in self.in_test.items() if names & wanted and test not in chosen]
+            chosen += sorted(near, key=lambda test: (stem not in test.stem, len(self.in_test[test]), str(test)))
+            wanted |= {name for name, names in self.by.items() if names & wanted}
+            if len(chosen) >= FILES:
+                break
+        # Loaded by its name, as claims are: the tests named for its folder.
+        chosen = chosen or [test for test in self.in_test if test.stem.endswith(f"_{Path(path).parent.name}")]
+        return [str(test.relative_to(self.root)) for test in chosen[:FILES]]
