@@ -65,7 +65,9 @@ def install_packages(variant: str, extras: list[str], settings: dict) -> str:
     places.INSTALLING.touch()
     places.RECORD.unlink(missing_ok=True)
     try:
-        call([*args, *backend, "-c", "constraints.txt", "-e", f".[{wanted}]"], mend, env, show=True)
+        # The pip that Python brought along is years old and has published holes.
+        newer = f"pip=={settings['pip']}"
+        call([*args, *backend, "-c", "constraints.txt", "-e", f".[{wanted}]", newer], mend, env, show=True)
         if "test" in extras:
             call([*args, "--no-deps", *settings["install-without-dependencies"]], mend, env)
     except StepFailed as failure:
