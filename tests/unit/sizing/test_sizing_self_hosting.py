@@ -111,8 +111,11 @@ def test_a_fleet_without_capacity_is_infeasible_not_infinite(nothing: dict[str, 
 
 
 def test_dear_gpus_never_pay_and_the_error_says_both_prices() -> None:
-    with pytest.raises(Infeasible, match=r"a full GPU costs \$\d+\.\d+ per million tokens, the API \$0\.02"):
-        breakeven(Hosting(1000.0, 6.88), 0.02)
+    hosting = Hosting(1000.0, 6.88)
+    with pytest.raises(Infeasible, match=r"a full GPU costs \$\d+\.\d+ per million tokens, the API \$0\.02") as never:
+        breakeven(hosting, 0.02)
+    full = 6.88 / (1000.0 * hosting.utilisation * 3600 / 1e6)
+    assert never.value.shortfall.to("USD/Mtoken").magnitude == pytest.approx(full - 0.02)
     with pytest.raises(Infeasible, match="nothing is cheaper"):
         breakeven(Hosting(1000.0, 6.88), 0.0)
 
