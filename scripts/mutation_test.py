@@ -104,10 +104,12 @@ def main() -> None:
         random.Random(given.seed).shuffle(drawn)  # so that a run that is stopped is a sample too
         imports = Imports(copies[0], tests)
         jobs = {one: Job(one, imports.test_files(one.path)) for one in drawn}
+        kept = out / f"{given.room}-{given.seed}.json"
         results = each(list(jobs.values()), copies, living)
+        kept.write_text(json.dumps(results, indent=1) + "\n")
         again = [jobs[Mutant(*(one[field] for field in FIELDS))] for one in results if one["outcome"] == "on disk"]
         results = [one for one in results if one["outcome"] != "on disk"] + each(again, copies, on_disk)
-    (out / f"{given.room}-{given.seed}.json").write_text(json.dumps(results, indent=1) + "\n")
+        kept.write_text(json.dumps(results, indent=1) + "\n")
     for one in results:
         if one["outcome"] in ("survived", "untested"):
             print(f"{one['outcome']}  {one['path']}:{one['line']}", *one["change"], sep="\n  ")

@@ -10,6 +10,7 @@ import inspect
 import json
 import os
 import re
+import resource
 import signal
 import sys
 import time
@@ -24,7 +25,8 @@ from mutation.draw import Mutant, mutated
 # Compiled by numba (a minute each), or imported anew by another process: always written to the file.
 ON_DISK = re.compile(r"sizing/fleet/core\w*\.py$|grading/(batch|sandbox/cells)\.py$")
 ENOUGH_S = 3.0  # of CPU in tests that pass, then a mutant has survived
-LONGEST_S = 60.0  # by the clock: then it hangs, which counts as killed
+HANGS_S = 60  # of CPU: then it hangs, which counts as killed
+LONGEST_S = 600.0  # by the clock: then it waits for something, which counts as killed too
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,18 @@ def cpu_s() -> float:
 
 
 def ended(child: int, longest_s: float) -> int:
-    """Exit status of a fork that leads its own group; 124 past `longest_s`. Ends whatever it left behind."""
+    """Exit status of a fork that leads its own group; 124 past `longest_s` or HANGS_S. Ends whatever it left behind."""
     until = time.monotonic() + longest_s
     status = None
     while status is None and time.monotonic() < until:
         done, raw = os.waitpid(child, os.WNOHANG)
-        status = os.waitstatus_to_exitcode(raw) & 0xFF if done else None
+        status = os.waitstatus_to_exitcode(raw) if done else None
         time.sleep(0.02)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child, signal.SIGKILL)
     if status is None:
         os.waitpid(child, 0)
-    return 124 if status is None else status
+    return 124 if status in (None, -signal.SIGXCPU) else status & 0xFF
 
 
 def in_child(copy: Path, arguments: list[str], log: Path, longest_s: float, plugins: list[Any]) -> int:
@@ -167,6 +169,7 @@ class Living:
             status, spent = 3, cpu_s()
             try:
                 os.setsid()
+                resource.setrlimit(resource.RLIMIT_CPU, (HANGS_S, HANGS_S + 5))
                 gc.unfreeze()
                 status = 42
                 if put_in(functions):
@@ -191,8 +194,9 @@ class Living:
 class Enough:
     """A pytest plugin: skips what follows once tests that passed have used the CPU time that a mutant gets."""
 
-    def __init__(self) -> None:
+    def pytest_sessionstart(self) -> None:
         self.until = cpu_s() + ENOUGH_S
+        resource.setrlimit(resource.RLIMIT_CPU, (HANGS_S, HANGS_S + 5))
 
     def pytest_runtest_setup(self) -> None:
         import pytest

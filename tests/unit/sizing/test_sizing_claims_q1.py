@@ -190,6 +190,13 @@ def test_claims_about_what_cannot_be_built_do_not_hold_and_say_why() -> None:
     assert records["q1.weights-fp16"].verdict == "holds"
 
 
+def test_only_first_messages_of_sessions_can_be_in_an_exact_cache() -> None:
+    of_three = judged("q1.exact-cache-15-percent", {"sessions_per_user": 3.0}).reason
+    assert "only first turns can repeat, 30% of the messages, so 15 % asks for a hit on 50% of them" in of_three
+    more_sessions_than_messages = judged("q1.exact-cache-15-percent", {"sessions_per_user": 30.0}).reason
+    assert "100% of the messages, so 15 % asks for a hit on 15% of them" in more_sessions_than_messages
+
+
 def test_claims_survive_hardware_without_a_price() -> None:
     records = {r.id: r for r in claims(1, {1: dataclasses.replace(Q1Assumptions(), gpu="h200")})}
     assert records["q1.price-per-gpu-hour"].computed is None

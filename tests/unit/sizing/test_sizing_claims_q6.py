@@ -73,3 +73,9 @@ def test_assumed_prices_of_question_6_are_those_of_the_price_list(model: str, gi
 def test_the_parts_of_the_source_add_up_to_its_total() -> None:
     a = Q6Assumptions()
     assert a.agents * a.stated_call + a.stated_aggregator == pytest.approx(a.stated_change)
+
+
+def test_how_busy_the_reviews_keep_the_cores_is_their_share_of_what_the_cores_can_do() -> None:
+    a, record = Q6Assumptions(), DEFAULT["q6.changes-1000-a-day"]
+    busy = a.changes_per_day / record.computed * a.utilisation
+    assert f"{a.changes_per_day:,.0f} keep them {busy:.0%} busy" in record.reason
