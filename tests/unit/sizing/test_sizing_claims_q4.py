@@ -12,6 +12,7 @@ from reference.sizing.claims import claims, judge
 from reference.sizing.claims.ledger import Claim
 from reference.sizing.claims.q4 import Q4Assumptions, corrected_design_q4
 from reference.sizing.claims.q4.design import funnel_q4, reviewers_by_share
+from reference.sizing.claims.q4.models import gpus_needed
 from reference.sizing.moderation_funnel import clip_cost
 
 pytestmark = pytest.mark.filterwarnings("ignore::reference.sizing.bands.ImplausibleWarning")
@@ -119,6 +120,12 @@ def test_slips_of_the_source_are_found() -> None:
 
 def test_bill_of_the_gpus_by_hand() -> None:
     assert DEFAULT["q4.models-18000-usd"].computed == pytest.approx(25 * 1.006 * 730)
+
+
+def test_gpus_of_text_follow_the_share_of_texts_and_links() -> None:
+    a = dataclasses.replace(Q4Assumptions(), text_share=0.2, link_share=0.1)
+    seen = a.rate * 0.3 * a.left_by_rules
+    assert gpus_needed(a)["text"] == math.ceil(seen / (a.text_gpu_rate * a.utilisation_ceiling)) + a.spare
 
 
 def test_precision_threshold_solves_bayes() -> None:
