@@ -152,6 +152,8 @@ class EngineSpec:
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
+            # torch's gloo listens on the address of the host's name, which other machines may reach.
+            "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", "lo"),
         }
         if Path(self.source).is_dir():
             env["HF_HUB_OFFLINE"] = "1"

@@ -193,3 +193,10 @@ def test_two_boots_of_one_machine_do_not_share_a_process(monkeypatch):
     later = {"/proc/sys/kernel/random/boot_id": f"{(int(now[:4], 16) + 1) % 2**16:04x}{now[4:]}"}
     monkeypatch.setattr(Path, "read_text", lambda self, *rest, **named: later.get(str(self)) or real(self))
     assert not files.is_alive(os.getpid(), before)
+
+
+def test_the_workers_of_an_engine_talk_over_loopback_unless_told_otherwise(spec, monkeypatch):
+    monkeypatch.delenv("GLOO_SOCKET_IFNAME", raising=False)
+    assert spec.environment("key")["GLOO_SOCKET_IFNAME"] == "lo"
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth1")
+    assert spec.environment("key")["GLOO_SOCKET_IFNAME"] == "eth1"
