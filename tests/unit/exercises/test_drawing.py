@@ -35,6 +35,10 @@ def test_a_seed_depends_on_every_word_and_on_the_secret(words, secret):
     assert seed_of("a", "b") != seed_of("ab")
 
 
+def test_a_seed_is_a_whole_number_of_eight_bytes():
+    assert 2**63 < max(seed_of(str(number)) for number in range(100)) < 2**64
+
+
 def test_a_secret_and_another_take_draw_other_numbers():
     one = exercise("q1-burst-and-cold-start")
     drawn = [variant(one, "ada"), variant(one, "ada", take=2), variant(one, "ada", secret="s"), variant(one, "bob")]

@@ -109,3 +109,9 @@ def test_a_load_that_was_not_measured_is_an_error_that_lists_those_that_were() -
     with pytest.raises(ValueError, match="no measured load"):
         measured.best_within(0.001)
     assert measured.best_within(0.2).load < measured.best_within(1.0).load
+
+
+def test_the_discount_of_a_batch_asks_for_the_wait_that_is_promised() -> None:
+    record = judged("q7.batch-discount", {"batch_wait_high_s": 7200.0})
+    assert record.verdict == "depends"
+    assert record.threshold == pytest.approx(7200.0)
