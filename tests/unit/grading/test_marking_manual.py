@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 
 import pytest
@@ -260,6 +261,10 @@ def test_backups_of_one_second_do_not_replace_each_other(path, made):
 def test_an_answers_hash_is_no_number_for_a_spreadsheet():
     assert all(answer_hash(str(number)).startswith("a") for number in range(50))
     assert answer_hash("text\n") == answer_hash(" text")
+
+
+def test_an_answers_hash_is_the_one_in_files_that_were_written_before():
+    assert answer_hash("text") == f"a{hashlib.sha256(b'text').hexdigest()[:10]}"
 
 
 def test_points_of_an_exercise_without_a_rubric_are_strangers(path, made):
