@@ -133,6 +133,18 @@ def test_points_that_cannot_be_are_refused_by_their_row_and_the_file_is_untouche
     assert path.read_bytes() == before
 
 
+def test_every_criterion_takes_its_own_points_and_no_more(path, made):
+    assert len({criterion.points for criterion in RUBRIC}) > 1
+    start(path, made, ada="mine")
+    fill(path, lambda row: row.update(points=row["of"]))
+    assert read_marks(path, made).of("ada")[0][TEXT] == {criterion.name: criterion.points for criterion in RUBRIC}
+    for number, criterion in enumerate(RUBRIC):
+        more = {criterion.name: str(criterion.points + 0.5)}
+        fill(path, lambda row, more=more: row.update(points=more.get(row["criterion"], "0")))
+        with pytest.raises(GradingError, match=f"line {number + 2} .* out of range"):
+            read_marks(path, made)
+
+
 def test_the_line_that_is_named_is_the_files_even_behind_comments_of_two_lines(path, made):
     start(path, made, ada="mine")
 

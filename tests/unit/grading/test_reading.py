@@ -315,6 +315,18 @@ def test_an_answer_in_a_cell_below_counts_as_the_check_saw_it(made, tmp_path):
     assert submission.texts == {CUT: TEXT}
 
 
+def test_what_is_assigned_below_the_check_does_not_change_the_answer(made, tmp_path):
+    nb = solved(made)
+    nb["cells"].insert(at(nb, KV, "check") + 1, code("conversations = -1"))
+    assert shares(made, read(made, nb, tmp_path)) == ALL
+
+
+def test_code_below_an_open_answer_is_no_part_of_it(made, tmp_path):
+    nb = solved(made)
+    nb["cells"].insert(at(nb, CUT) + 1, code("saved = 2 / 3"))
+    assert read(made, nb, tmp_path).texts == {CUT: TEXT}
+
+
 def test_magics_and_shell_lines_do_not_cost_an_answer(made, tmp_path):
     nb = solved(made)
     lines = right(KV).splitlines()
