@@ -80,7 +80,7 @@ format: $(STAMP) ## ruff: mend style and format
 types: $(STAMP) ## mypy: reference, exercises, workbook
 	@$(BIN)/mypy
 
-# An hour on two idle cores; docs/tests.md has the last result.
+# Slow: docs/tests.md has the last result and what it left out.
 mutants: $(STAMP) ## mutation tests of sizing and grading (SEED=1)
 	@for room in sizing grading; do $(BIN)/uv run --quiet --no-project --python $(BIN)/python --with cosmic-ray==8.7.0 \
 	  python scripts/mutation_test.py $$room --seed $(SEED) || exit 1; done
