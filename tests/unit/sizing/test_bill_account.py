@@ -187,3 +187,9 @@ def test_a_bill_of_nothing_is_zero():
     assert bill.by("model") == ()
     with pytest.raises(BillError, match="by: 'colour' is not known"):
         bill.by("colour")
+
+
+def test_more_cached_tokens_than_input_are_refused():
+    assert Line("gpt-4o", 1, 10, 5, 10).cached_tokens == 10
+    with pytest.raises(BillError, match="cached_tokens"):
+        Line("gpt-4o", 1, 10, 5, 11)

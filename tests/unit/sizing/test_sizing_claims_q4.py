@@ -101,6 +101,7 @@ def test_claim_of_question_4_carries_figures_reason_and_evidence(id: str) -> Non
 
 def test_stated_arithmetic_comes_out_as_the_source_has_it() -> None:
     assert DEFAULT["q4.posts-per-second"].computed == pytest.approx(16_666.7, abs=0.1)
+    assert DEFAULT["q4.link-rate"].computed == pytest.approx(500)
     assert DEFAULT["q4.judge-84"].computed == pytest.approx(83.333, abs=0.001)
     assert DEFAULT["q4.cache-30"].computed == pytest.approx(30)
     assert {record.verdict for record in DEFAULT.values()} == {"holds", "does-not-hold", "depends"}

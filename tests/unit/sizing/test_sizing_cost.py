@@ -39,6 +39,8 @@ def test_dollars_per_million_tokens_follow_from_speed_and_idleness() -> None:
     assert magnitude(cost_per_million_tokens(price, gpus, rate, 0.5), "USD/Mtoken") == pytest.approx(4.0)
     with pytest.raises(ValueError, match="idle"):
         cost_per_million_tokens(price, gpus, rate, 0.0)
+    with pytest.raises(ValueError, match="idle"):
+        cost_per_million_tokens(price, gpus, Q(0, "token/s"))
 
 
 def test_token_prices_come_offline_with_their_source(monkeypatch: pytest.MonkeyPatch) -> None:
