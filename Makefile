@@ -68,8 +68,8 @@ test-engine: $(STAMP) ## the tests on the engine
 test-notebooks: $(STAMP) ## every notebook through papermill in the ci profile
 	@$(BIN)/pytest -m notebook
 
-bench: .venv/.ok-$(VARIANT)-bench ## set up, then run the benchmarks
-	@$(BIN)/python -m benchmarks
+bench: .venv/.ok-$(VARIANT)-bench ## set up, then beside the peers, and the report (BENCH=--all: everything)
+	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(STAMP) ## ruff: style and format
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

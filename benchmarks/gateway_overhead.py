@@ -140,15 +140,16 @@ def run(quick: bool = False) -> Result:
         )
         result.conclusions += notes
         for stream in (False, True):
-            _measure_misses(result, stub, targets, stream, rounds, per_round)
-        _measure_hits(result, stub, targets[1:], rounds, hit_seconds, connections)
+            measure_misses(result, stub, targets, stream, rounds, per_round)
+        measure_hits(result, stub, targets[1:], rounds, hit_seconds, connections)
     _conclude(result, with_litellm)
     return result
 
 
-def _measure_misses(
+def measure_misses(
     result: Result, stub: StubEngine, targets: list[Target], stream: bool, rounds: int, per_round: int
-) -> None:
+) -> dict[str, dict[str, list[float]]]:
+    """Adds the rows; returns target -> "total", "first", "low" (p10) and "cpu" -> its figure of each round [ms]."""
     kind = "stream" if stream else "whole answer"
     for target in targets:
         asyncio.run(misses(target, 5, stream))
@@ -184,11 +185,13 @@ def _measure_misses(
                 result.rows.append(
                     {"target": target.name, "metric": f"added to {metric}", "unit": "ms", **spread(added)}
                 )
+    return medians
 
 
-def _measure_hits(
+def measure_hits(
     result: Result, stub: StubEngine, proxies: list[Target], rounds: int, seconds: float, connections: int
-) -> None:
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """Adds the rows; returns target -> hits per second of each round, and -> CPU per hit [ms] of each round."""
     for target in proxies:
         asyncio.run(hits(target, connections, 0.5))
     time.sleep(0.5)  # entries that a proxy writes in the background
@@ -209,6 +212,7 @@ def _measure_hits(
     result.conditions["client ceiling, requests/s against the stub"] = round(ceiling[0] / ceiling[1])
     if generated:
         raise RuntimeError(f"{generated} requests of the hit rounds reached the engine: they were no hits")
+    return rates, cost
 
 
 def _conclude(result: Result, with_litellm: bool) -> None:

@@ -11,24 +11,43 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import mean
-from typing import Any
 
 from benchmarks.common import Result, spread
 
 DEPTH = 10
+PEERS = ("LangChain", "LlamaIndex", "Haystack")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """values: system -> metric -> question id -> score; rates: system -> queries per second of each round;
+    groups: question id -> document id."""
+
+    result: Result
+    values: dict[str, dict[str, dict[str, float]]]
+    rates: dict[str, list[float]]
+    groups: dict[str, str]
 
 
 def run(quick: bool = False) -> Result:
+    found = measure(quick, 1 if quick else 3)
+    _conclude(found)
+    return found.result
+
+
+def measure(quick: bool, rounds: int) -> Measured:
+    """`rounds` passes over the held-out questions, or over twelve of them."""
     os.environ.setdefault("HAYSTACK_TELEMETRY_ENABLED", "False")
     os.environ.setdefault("ANONYMIZED_TELEMETRY", "False")
-    from benchmarks.rag_systems import PEERS
+    from benchmarks.rag_systems import PEERS as SYSTEMS
     from reference.rag.chunking.tokens import count
     from reference.rag.corpus import ci_sample
     from reference.rag.embedding.choice import default_index_embedder, default_query_embedder
     from reference.rag.evaluation.coverage import answer_ranks, answers_of, as_rankings
     from reference.rag.evaluation.deleak import deleak
-    from reference.rag.evaluation.metrics import mean_interval, paired_difference, per_question
+    from reference.rag.evaluation.metrics import mean_interval, per_question
     from reference.rag.evaluation.questions import faq_questions, split
     from reference.rag.ingest.ingestion import Ingestion
     from reference.rag.ingest.report import Documents
@@ -45,7 +64,6 @@ def run(quick: bool = False) -> Result:
     answers = answers_of(questions, indexed)
     groups = {q.id: q.document_id for q in questions}
     index_embed, query_embedder = default_index_embedder().embed, default_query_embedder()
-    rounds = 1 if quick else 3
 
     searches: dict[str, Callable[[str], list[tuple[str, str]]]] = {}
     built: dict[str, tuple[int, float]] = {}
@@ -67,8 +85,8 @@ def run(quick: bool = False) -> Result:
         searches["workbook, hybrid"] = ours(False)
         searches["workbook, hybrid + rerank"] = ours(True)
         texts = [(d.id, d.text) for d in indexed]
-        for peer in PEERS:
-            system = peer()
+        for make in SYSTEMS:
+            system = make()
             begun = time.perf_counter()
             passages = system.build(texts, index_embed, query_embedder.embed)
             built[system.name] = passages, time.perf_counter() - begun
@@ -113,17 +131,18 @@ def run(quick: bool = False) -> Result:
         tokens = mean(sum(count([text for _, text in passages[:5]])) for passages in found[name].values())
         result.rows.append({"target": name, "metric": "tokens of 5 passages", "unit": "token", "median": round(tokens)})
     result.conditions["intervals"] = "rows of nDCG@10 and Success@5: mean and its 95 % interval, resampled by document"
-    _conclude(result, values, rates, groups, paired_difference)
-    return result
+    return Measured(result, values, rates, groups)
 
 
-def _conclude(result: Result, values: dict[str, Any], rates: dict[str, list[float]], groups: dict[str, str],
-              paired_difference: Callable[..., Any]) -> None:  # fmt: skip
+def _conclude(found: Measured) -> None:
+    from reference.rag.evaluation.metrics import paired_difference
+
     for mine in ("workbook, hybrid", "workbook, hybrid + rerank"):
-        for peer in ("LangChain", "LlamaIndex", "Haystack"):
-            gain = paired_difference(values[mine]["nDCG@10"], values[peer]["nDCG@10"], groups=groups)
-            ratio = sorted(a / b for a, b in zip(rates[mine], rates[peer], strict=True))[len(rates[mine]) // 2]
+        for peer in PEERS:
+            gain = paired_difference(found.values[mine]["nDCG@10"], found.values[peer]["nDCG@10"], groups=found.groups)
+            pairs = zip(found.rates[mine], found.rates[peer], strict=True)
+            ratio = sorted(a / b for a, b in pairs)[len(found.rates[mine]) // 2]
             bounds = f"[{gain.low:+.3f}, {gain.high:+.3f}]"
-            result.conclusions.append(
+            found.result.conclusions.append(
                 f"{mine} against {peer}: nDCG@10 {gain.mean:+.3f} {bounds}, {ratio:.1f} times the queries per second."
             )

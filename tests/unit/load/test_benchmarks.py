@@ -54,7 +54,7 @@ def test_requests_of_a_miss_round_differ_and_those_of_a_hit_round_do_not():
 
 def test_hits_that_reach_the_engine_are_refused(stub):
     with pytest.raises(RuntimeError, match="they were no hits"):
-        gateway_overhead._measure_hits(result(), stub, [servers.direct(stub)], 1, 0.05, 2)
+        gateway_overhead.measure_hits(result(), stub, [servers.direct(stub)], 1, 0.05, 2)
 
 
 def test_misses_that_do_not_reach_the_engine_are_refused(stub, monkeypatch):
@@ -64,7 +64,7 @@ def test_misses_that_do_not_reach_the_engine_are_refused(stub, monkeypatch):
         return [common.Reply(200, {}, b"tok", 0.001, 0.001)] * 3
 
     with pytest.raises(RuntimeError, match="some were not misses"):
-        gateway_overhead._measure_misses(result(), stub, [servers.direct(stub)], False, 1, 3)
+        gateway_overhead.measure_misses(result(), stub, [servers.direct(stub)], False, 1, 3)
 
 
 def test_an_error_answer_stops_the_measurement(stub):
@@ -100,7 +100,7 @@ def test_a_run_writes_its_record_and_prints_it_as_json(results, monkeypatch, cap
         return made
 
     fake_benchmark(monkeypatch, run)
-    assert command.main(["--json"]) == 0
+    assert command.main(["made_up", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     stored = json.loads((results / "made_up.json").read_text())
     assert printed == [stored]
@@ -115,7 +115,7 @@ def test_a_quick_run_or_a_failing_one_records_nothing(results, monkeypatch, caps
         raise RuntimeError("no luck")
 
     fake_benchmark(monkeypatch, broken)
-    assert command.main([]) == 1
+    assert command.main(["made_up"]) == 1
     assert "made_up failed: RuntimeError: no luck" in capsys.readouterr().err
     assert not results.exists()
 
