@@ -117,6 +117,7 @@ def test_a_cut_off_generation_is_not_stored(start, fake):
     assert outcome(gateway) == "miss"
 
 
+@pytest.mark.slow
 def test_100_equal_concurrent_requests_cost_one_generation(start, fake):
     fake.ttft = 0.5
     gateway = start()

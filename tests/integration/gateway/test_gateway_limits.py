@@ -32,6 +32,7 @@ def test_requests_over_the_limit_are_429_with_the_time_to_wait(start, fake, redi
         client.chat.completions.create(model=MODEL, messages=HELLO)
 
 
+@pytest.mark.slow
 def test_a_refused_key_costs_no_more_redis_calls_until_its_time_has_come(start, fake, redis_server):
     gateway, headers = start(auth_fresh_s=600), auth(redis_server, rpm=15)
     while post(gateway, body(), headers).status_code == 200:

@@ -45,6 +45,7 @@ def answers(url):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_key_made_on_the_command_line_opens_a_gateway_started_there(fake, redis_server, model_dir, number):
     env, port = environment(redis_server, model_dir), free_port()

@@ -219,6 +219,7 @@ def test_a_damaged_or_filtered_entry_is_a_miss(similar, store, stored):
     assert metric(gateway, "gateway_similar_requests_total", outcome="error") == 1
 
 
+@pytest.mark.slow
 def test_a_failing_store_is_a_miss_that_is_counted(similar, store, fake):
     def fault():
         raise ConnectionError("gone")
@@ -233,6 +234,7 @@ def test_a_failing_store_is_a_miss_that_is_counted(similar, store, fake):
     assert fake.calls == 12
 
 
+@pytest.mark.slow
 def test_a_slow_store_is_a_miss_and_is_left_alone_after_a_while(similar, store):
     release = threading.Event()
     store.fault = lambda: release.wait(30)

@@ -177,6 +177,7 @@ def test_output_is_cut_and_the_cell_goes_on(best: Sandbox) -> None:
 
 
 # ---- what a cell that goes wrong costs -------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("source", "ended"),
     [

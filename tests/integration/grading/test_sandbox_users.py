@@ -117,6 +117,7 @@ def test_a_run_that_is_interrupted_leaves_nothing(monkeypatch: pytest.MonkeyPatc
     assert [pid for pid, when in seen if when and began(pid) == when] == []
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_count_each_others_processes() -> None:
     """A fork bomb in one leaves threads to the other."""
     from concurrent.futures import ThreadPoolExecutor

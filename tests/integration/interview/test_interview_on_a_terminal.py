@@ -58,6 +58,7 @@ class Terminal:
             self.pump(0.2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [100, 40])
 def test_the_clock_runs_while_somebody_types_and_ctrl_c_keeps_the_half_line(interviews, columns):
     terminal = Terminal(columns, "q1")
@@ -80,6 +81,7 @@ def test_the_clock_runs_while_somebody_types_and_ctrl_c_keeps_the_half_line(inte
     assert replay(read(path)).notes == {Phase.CLARIFY: "half a sentence"}
 
 
+@pytest.mark.slow
 def test_what_was_entered_survives_kill_9_and_goes_on(interviews):
     terminal = Terminal(100, "q1")
     terminal.until("What do you want")

@@ -37,6 +37,7 @@ def queue(log: SqliteDecisionLog) -> Iterator[ReviewQueue]:
         client.close()
 
 
+@pytest.mark.slow
 def test_a_post_that_a_person_rejects_is_logged_after_the_machine_with_one_statement(
     log: SqliteDecisionLog, queue: ReviewQueue
 ) -> None:

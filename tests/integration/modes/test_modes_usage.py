@@ -72,6 +72,7 @@ def test_a_batch_counts_as_one_and_its_feature_is_that_of_its_lines_or_its_own(m
     assert total(found, "input_tokens") == sum(usage["prompt_tokens"] for usage in fake.said) == 42
 
 
+@pytest.mark.slow
 def test_a_job_whose_worker_is_killed_twice_counts_once(metered, fake):
     fake.ttft = 1.0
     service = metered(workers=1, jobs={"lease_s": 0.9, "redeliver_s": 1})

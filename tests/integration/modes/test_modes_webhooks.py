@@ -66,6 +66,7 @@ def test_a_webhook_is_signed_and_tells_the_state_without_the_answer(start, recei
     assert b"Hello" not in body
 
 
+@pytest.mark.slow
 def test_all_are_delivered_once_after_the_receiver_was_down(start, receiver):
     receiver.up = False
     service = service_for(start, receiver, webhook_retry_most_s=0.5)

@@ -115,6 +115,7 @@ def spawn(server, owner, seconds):
     return process
 
 
+@pytest.mark.slow
 def test_two_processes_that_fight_leave_one_unbroken_log(server, store):
     processes = [spawn(server, owner, 3.0) for owner in ("one", "two")]
     assert [process.wait(60) for process in processes] == [0, 0]

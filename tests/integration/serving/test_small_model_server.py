@@ -163,7 +163,7 @@ def test_no_json_too_much_of_it_a_wrong_key_and_an_unknown_path_are_refused(serv
     assert httpx.post(url, json={}, headers={"authorization": "Bearer no"}).json()["error"]["code"] == "invalid_api_key"
     assert httpx.get(f"{server.base_url}/models").status_code == 401
     assert httpx.get(f"{server.base_url}/nothing").json()["error"]["code"] == "not_found"
-    assert httpx.get(url).status_code == 404
+    assert httpx.get(url).status_code == 405
 
 
 def test_parts_that_are_no_text_do_not_count_as_text():

@@ -149,6 +149,7 @@ def test_contradictory_verdicts_change_nothing():
     assert improve(Triage(), report, Scripted(both)).findings == report.findings
 
 
+@pytest.mark.slow
 @given(
     answer=st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=9),

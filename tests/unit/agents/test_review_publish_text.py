@@ -80,6 +80,7 @@ def review(*findings: Finding, **fields: object) -> Review:
     return replace(made, **fields)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(NASTY, NASTY)
 def test_no_value_of_a_finding_becomes_more_than_text_in_a_code_span(one, other):
@@ -88,6 +89,7 @@ def test_no_value_of_a_finding_becomes_more_than_text_in_a_code_span(one, other)
     assert len(body) <= COMMENT_LIMIT
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(NASTY, NASTY, NASTY)
 def test_no_path_title_note_reason_or_headline_of_a_review_becomes_more_than_text(path, note, title):
@@ -106,6 +108,7 @@ def test_no_path_title_note_reason_or_headline_of_a_review_becomes_more_than_tex
     assert len(text) <= SUMMARY_LIMIT
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(NASTY)
 def test_every_escape_gives_one_line_that_is_harmless(text):

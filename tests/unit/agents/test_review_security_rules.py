@@ -129,6 +129,7 @@ def line_of(text: str) -> int:
     return next(n for n, line in enumerate(text.splitlines(), 1) if line.endswith(("#!", "//!")))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rule", "faulty", "repaired"), PAIRS, ids=[f"{n}-{one[0]}" for n, one in enumerate(PAIRS)])
 def test_a_fault_of_python_is_found_on_its_line_and_its_twin_is_silent(rule, faulty, repaired):
     assert rules(faulty).get(rule) == line_of(faulty)
@@ -150,6 +151,7 @@ def test_what_stood_before_is_not_new_and_marks_of_the_author_hide_nothing():
     assert "shell-command" in rules(marked)
 
 
+@pytest.mark.slow
 def test_a_check_that_goes_is_found_and_one_that_goes_with_its_function_or_moves_is_not():
     before = "@login_required\ndef a():\n    return 1\n\n\n@login_required\ndef b():\n    return 2\n"
     assert rules(before.replace("@login_required\ndef a", "def a"), before=before) == {"check-removed": 1}

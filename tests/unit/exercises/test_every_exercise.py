@@ -104,6 +104,7 @@ def test_the_section_that_it_names_is_in_the_notebook(one):
     assert one.section in [heading.rstrip(".") for heading in headings]
 
 
+@pytest.mark.slow
 @every
 def test_variants_are_the_same_for_one_person_and_differ_between_people(one):
     first, again = variant(one, "ada"), variant(one, "ada")
@@ -162,6 +163,7 @@ def test_every_exercise_knows_mistakes_of_its_own(one):
         assert all(listed[ask.name] for ask in one.asks)
 
 
+@pytest.mark.slow
 @built
 def test_the_solution_passes_every_case_on_every_variant(one):
     for number, params in enumerate(variants(one)):
@@ -172,6 +174,7 @@ def test_the_solution_passes_every_case_on_every_variant(one):
         assert mark.earned == pytest.approx(one.points), (params, mark)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "one",
     [

@@ -33,6 +33,7 @@ def test_the_design_runs_on_its_own_parameters_and_is_finite(question):
     assert len(found) == len(_designed(question, tuple(sorted(values(interview).items()))))
 
 
+@pytest.mark.slow
 @every
 def test_every_follow_up_changes_the_figure_that_it_asks_for(question):
     interview = interview_of(question)
@@ -58,6 +59,7 @@ def test_every_phase_has_a_prompt_and_follow_ups_come_in_order(question):
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 @every
 def test_every_follow_up_stands_alone_too(question):
     interview = interview_of(question)

@@ -107,6 +107,7 @@ class GuessesTheAnswer(Spins):
         return json.loads('"answer 1000"')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [Spins, NeverAnswers, KeepsTheLoop, IsNotAsynchronous, GuessesTheAnswer])
 def test_a_flight_that_never_ends_or_guesses_earns_nothing_and_stops(odd):
     # One of each group: a loop that refuses to end is waited for in every case.

@@ -45,6 +45,7 @@ def test_every_exercise_leads_to_the_heading_that_teaches_it(question):
     assert set(targets) <= headings
 
 
+@pytest.mark.slow
 @every
 def test_the_section_runs_by_itself_and_says_not_attempted_everywhere(question, capsys):
     cells = re.split(r"^# %%.*$", text_of(question).split(HEADING)[1], flags=re.MULTILINE)

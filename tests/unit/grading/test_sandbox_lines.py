@@ -141,6 +141,7 @@ bodies = some.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(bodies)
 def test_nothing_raises_and_only_known_types_come_out(body: dict[str, object]) -> None:

@@ -60,6 +60,7 @@ def everything(guard, prompt):
     return work
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS.keys())
 def test_twice_the_text_takes_about_twice_the_steps(guard, prompt, unit):
     work = everything(guard, prompt)
@@ -69,6 +70,7 @@ def test_twice_the_text_takes_about_twice_the_steps(guard, prompt, unit):
     assert calls(work, long) <= 2.5 * calls(work, short)  # quadratic cost would be four times
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["a", "a.", "password="])
 def test_a_hundred_kilobytes_take_twice_the_steps_of_fifty(guard, prompt, unit):
     work = everything(guard, prompt)

@@ -193,6 +193,7 @@ def test_a_transparent_picture_is_seen_on_white_and_on_black() -> None:
     assert on_black[0, 0, 0] == 0
 
 
+@pytest.mark.slow
 def test_a_large_image_is_reduced_to_the_working_side() -> None:
     for kind in KINDS:
         frame = decode(encoded(picture(1500, 300), kind), ImageLimits(side=500)).frames[0]
@@ -206,6 +207,7 @@ SAMPLES += [
 ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.data())
 def test_no_mutated_file_raises_anything_but_unreadable(data: st.DataObject) -> None:

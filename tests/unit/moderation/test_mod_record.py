@@ -177,6 +177,7 @@ posts = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(decisions, posts)
 def test_every_rejection_has_a_valid_statement_without_the_posts_words(one, post):
     policy = BOOK.at(NOW, one.country)

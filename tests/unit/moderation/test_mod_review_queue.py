@@ -113,6 +113,7 @@ def test_no_post_starves_while_newer_ones_keep_coming(desk, start, newer):
     assert desk.clock.now - began <= 57 * 0.5 + 2 * 20
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     posts=st.lists(

@@ -195,6 +195,7 @@ def test_single_documents_can_be_put_and_removed(tmp_path: Path) -> None:
     assert contents(folder) == expected([document("b", "third story")])
 
 
+@pytest.mark.slow
 def test_threads_may_put_remove_and_search_at_the_same_time(tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -252,6 +253,7 @@ def test_a_failure_in_the_middle_is_made_good_by_the_next_run(tmp_path: Path) ->
     assert 0 < len(again.embedded) < len(expected(documents))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step", ["dense.upsert", "lexical.upsert", "store.mark_indexed", "dense.delete", "store.forget"]
 )
@@ -277,6 +279,7 @@ def test_a_failure_between_any_two_writes_is_made_good(tmp_path: Path, step: str
     assert contents(folder) == expected(changed)
 
 
+@pytest.mark.slow
 def test_an_index_that_was_not_read_to_its_end_is_refused(tmp_path: Path) -> None:
     class Dies(Documents):
         def documents(self):  # type: ignore[no-untyped-def]
@@ -391,6 +394,7 @@ def test_time_left_goes_by_tokens() -> None:
 # A full disk
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up_is_named_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

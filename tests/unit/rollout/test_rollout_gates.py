@@ -66,6 +66,7 @@ def gates(candidate, production=None, cases=CASES, limits=None, engine=None, ver
     )
 
 
+@pytest.mark.slow
 def test_a_good_version_passes_every_gate():
     report = gates(answers(lambda i: i % 12 == 0), answers(lambda i: i % 6 == 0))
     assert report.verdict is PASS, [(one.gate, one.reason) for one in report.results]

@@ -90,6 +90,7 @@ def test_second_caller_attaches_to_the_same_server(home):
     assert status().attached == (os.getpid(),)
 
 
+@pytest.mark.slow
 def test_two_processes_that_start_at_once_share_one_server(home):
     children = [child("--delay", "1", stay=0.5) for _ in range(2)]
     said = [c.communicate(timeout=60)[0].splitlines() for c in children]

@@ -22,6 +22,8 @@ from reference.serving.jobs import yielding
 from reference.serving.stub_engine import StubEngine
 from workbook.figures import q7_running
 
+pytestmark = pytest.mark.slow
+
 TOKENS, SLOTS, DEADLINE_S = 6, 4, 10.0
 
 

@@ -28,6 +28,8 @@ from reference.serving.savings.tape import digest_of
 from reference.sizing.bill.prices import cost_of, model_price
 from reference.sizing.self_hosting import Hosting
 
+pytestmark = pytest.mark.slow
+
 WORK = make_workload(12, 24, 8, 10, seed=3)
 PRICING = Pricing(Hosting(18_000, 0.8))
 

@@ -44,6 +44,7 @@ def make(request):
         one.close()
 
 
+@pytest.mark.slow
 def test_another_wording_finds_the_answer_byte_for_byte(make):
     tier = make()
     answer = bytes(range(256))

@@ -51,6 +51,7 @@ def is_said(message: str) -> bool:
     return any(pattern.search(text) for text in literals())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0][:60])
 def test_every_row_has_a_message_of_the_sources_a_reason_and_something_to_do(row):
     message, why, mend = row

@@ -391,6 +391,7 @@ WIDE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "zipped"), [*((name, False) for name in WIDE), ("lines", True), ("page on one line", True)]
 )

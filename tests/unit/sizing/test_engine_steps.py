@@ -151,6 +151,7 @@ for seed in range(6):
 """
 
 
+@pytest.mark.slow
 def test_without_compilation_the_result_is_the_same() -> None:
     said = [
         subprocess.run(

@@ -115,6 +115,7 @@ def test_stated_throughput_lies_above_the_roof_of_the_hardware() -> None:
     assert record.threshold == pytest.approx(2 * 312e12 / (2 * 68.45e9) / (500 / 60), rel=0.02)
 
 
+@pytest.mark.slow
 def test_claims_are_listed_in_the_order_of_the_answer() -> None:
     ids = [record.id for record in claims(1)]
     order = [ids.index(id) for id in (

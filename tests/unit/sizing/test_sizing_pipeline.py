@@ -87,6 +87,7 @@ def test_needed_servers_keep_every_stage_below_the_ceiling_and_one_less_would_no
 # -- simulation against theory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("servers", "utilisation"), [(1, 0.7), (4, 0.8), (20, 0.8)])
 def test_mmc_waits_as_erlang_c_says(servers: int, utilisation: float) -> None:
     rate = servers * utilisation
@@ -281,6 +282,7 @@ def test_lognormal_keeps_its_mean(mean: float, sigma: float) -> None:
 # -- evidence and tables
 
 
+@pytest.mark.slow
 def test_simulated_figures_carry_the_point_at_which_they_were_checked() -> None:
     pipeline = Pipeline.of(Stage("s", EXPONENTIAL(0.1), 8))
     evidence = simulate_pipeline(pipeline, Arrivals(50), seconds=20, seed=7).evidence

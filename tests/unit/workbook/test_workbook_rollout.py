@@ -53,6 +53,7 @@ class Remembers:
         self.names.discard(served_as)
 
 
+@pytest.mark.slow
 def test_a_rollout_is_steered_by_commands(cli, home, monkeypatch):
     monkeypatch.setattr("workbook.rollout.common.named_engine", Remembers)
     policy = home / "policy.json"
