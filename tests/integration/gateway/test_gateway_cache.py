@@ -159,21 +159,21 @@ def test_followers_take_over_when_another_process_dies_as_leader(start, fake, re
     assert fake.calls == 2
 
 
-def impatient_post(gateway, **fields):
+def impatient_post(gateway, patience_s=0.3, **fields):
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
             f"{gateway.base_url}/chat/completions",
             json=body(temperature=0, **fields),
             headers={"authorization": f"Bearer {gateway.api_key}"},
-            timeout=0.3,
+            timeout=patience_s,
         )
 
 
 def test_followers_get_the_answer_when_the_leaders_client_leaves(start, fake):
-    fake.ttft = 0.8
+    fake.ttft = 2.4  # long enough for the follower to join on a busy machine before the leader leaves
     gateway = start()
     with ThreadPoolExecutor(2) as pool:
-        leader = pool.submit(impatient_post, gateway)
+        leader = pool.submit(impatient_post, gateway, 1.6)
         assert wait_until(lambda: fake.calls == 1)
         follower = pool.submit(post, gateway, body(temperature=0))
         leader.result()
