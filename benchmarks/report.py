@@ -111,7 +111,9 @@ def machine_of(record: Mapping[str, Any]) -> str:
         return str(machine or "none: computed")
     load = machine.get("load_average_1m")
     parts = [str(machine.get("processor", "")), f"{machine['cores']} cores" if "cores" in machine else ""]
-    parts += [*machine.get("gpus", ()), f"load {load:g}" if load is not None else ""]
+    # A GPU's name; the memory, driver and clocks that nvidia-smi told behind it stay in the record.
+    gpus = [gpu.split(",")[0] for gpu in machine.get("gpus", ())]
+    parts += [*gpus, f"load {load:g}" if load is not None else ""]
     return ", ".join(part for part in parts if part)
 
 
