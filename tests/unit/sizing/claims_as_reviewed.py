@@ -1,5 +1,7 @@
-"""The whole ledger as it was last reviewed, in claims_as_reviewed.json: `python tests/unit/sizing/claims_as_reviewed.py`
-writes it anew, and the difference is what a reviewer reads."""
+"""The whole ledger as it was last reviewed, in claims_as_reviewed.json.
+
+`python tests/unit/sizing/claims_as_reviewed.py` writes it anew; the difference is what a reviewer reads.
+"""
 
 from __future__ import annotations
 
