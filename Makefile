@@ -15,7 +15,7 @@ SETUP := scripts/setup_env.py $(wildcard scripts/setup_steps/*.py)
 # A moved or copied folder: the commands in .venv name the old place, so no stamp of it is true.
 $(shell grep -qsF "$$(pwd -P)/.venv/bin/python" .venv/bin/workbook || rm -f .venv/.ok-* 2>/dev/null)
 
-.PHONY: help setup lab notebooks test check test-unit test-integration test-slow test-engine test-notebooks bench lint format types mutants constraints clean
+.PHONY: help setup lab notebooks test check test-unit test-integration test-slow test-engine test-notebooks coverage bench lint format types mutants constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -61,6 +61,10 @@ test-integration: $(STAMP) ## parts together, with real Redis, processes and pag
 test-slow: $(STAMP) ## what takes more than two seconds each, and the browser
 	@$(PYTEST) -n $(WORKERS) -m "slow and not engine and not notebook"
 
+coverage: $(STAMP) ## the share of reference/ that the tests without engine and slow ones run; 85 % at least
+	@$(PYTEST) -n $(WORKERS) -q -m "not slow and not engine and not notebook" \
+	  --cov --cov-report=term --cov-report=html:runs/coverage --cov-fail-under=85
+
 # One after the other: they share one engine and its cores, and notebooks measure.
 test-engine: $(STAMP) ## the tests on the engine
 	@$(BIN)/pytest -m "engine and not notebook"
@@ -91,4 +95,4 @@ constraints: ## resolve every extra anew into constraints.txt
 
 clean: ## remove .venv and everything generated; the user's cache stays
 	@test ! -x $(BIN)/workbook || $(BIN)/workbook stop || true
-	rm -rf .venv runs build setup.log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv runs build .coverage* setup.log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -5,7 +5,7 @@
 
 `make mutants` does that for both rooms. Works in clones of the last commit, never in this folder. Mutants are drawn
 from cosmic-ray's operators, of every module in proportion to its size and at least one. Each meets the test files named
-for its module and those that import it, the closest first, until a test fails or those that passed have used three
+for its module and those that import it, the closest first, until a test fails or those that passed have used twelve
 seconds of CPU. A mutant in a function is put into the functions of a fork that has imported everything, a tenth of the
 time; one elsewhere is written to the file and imported anew. No mutant meets tests/integration/grading/hostile.
 """

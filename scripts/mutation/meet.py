@@ -24,7 +24,7 @@ from mutation.draw import Mutant, mutated
 
 # Compiled by numba (a minute each), or imported anew by another process: always written to the file.
 ON_DISK = re.compile(r"sizing/fleet/core\w*\.py$|grading/(batch|sandbox/cells)\.py$")
-ENOUGH_S = 3.0  # of CPU in tests that pass, then a mutant has survived
+ENOUGH_S = 12.0  # of CPU in tests that pass, then a mutant has survived
 HANGS_S = 60  # of CPU: then it hangs, which counts as killed
 LONGEST_S = 600.0  # by the clock: then it waits for something, which counts as killed too
 
