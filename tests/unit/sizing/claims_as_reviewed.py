@@ -15,13 +15,15 @@ NUMBER = re.compile(r"\d[\d,]*\.?\d*(?:e[-+]?\d+)?")
 
 
 def ledger_now() -> dict[str, dict[str, Any]]:
-    """Claim -> stated, computed, unit, verdict, reason, evidence; what a reader is shown of it."""
+    """Claim -> stated, computed, unit, verdict, reason, evidence ...; what a reader is shown of it."""
     from reference.sizing.claims import claims, questions
 
     return {
         one.id: {
             "stated": one.stated, "computed": one.computed, "unit": one.unit, "verdict": one.verdict,
-            "reason": one.reason, "badge": one.evidence.badge, "turns at": str(one.threshold),
+            "reason": one.reason, "badge": one.evidence.badge, "turns on": str(one.variable),
+            "turns at": str(one.threshold), "says": one.statement, "where": f"question {one.question}",
+            "how": "implied" if one.implied else "printed",
         }
         for number in questions() for one in claims(number)
     }  # fmt: skip
