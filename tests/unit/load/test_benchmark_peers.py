@@ -152,3 +152,22 @@ def test_the_report_alone_measures_nothing(tmp_path, monkeypatch, capsys):
     assert "nothing to measure" in capsys.readouterr().err
     assert page.exists()
     assert Path(table).read_text() == report.markdown(report.records(), report.pins())
+
+
+def test_a_run_that_is_stopped_keeps_what_it_has(monkeypatch, tmp_path):
+    def measured(quick: bool) -> comparing.Part:
+        return comparing.Part([comparing.paired_ratio("time", "ms", "other", [1.0] * 6, [2.0] * 6)])
+
+    def stopped(quick: bool) -> comparing.Part:
+        raise KeyboardInterrupt
+
+    for name, compare in (("gateway", measured), ("retrieval", stopped)):
+        monkeypatch.setitem(sys.modules, f"benchmarks.peers.{name}", types.SimpleNamespace(compare=compare))
+    monkeypatch.setattr(common, "RESULTS", tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        peers.run(False, ("gateway", "retrieval", "canary"))
+    kept = json.loads((tmp_path / "peers.json").read_text())
+    assert [row["part"] for row in kept["rows"]] == ["gateway"]
+    assert {one["part"]: one["reason"] for one in kept["missing"]} == dict.fromkeys(
+        ("retrieval", "canary"), "the run was stopped before it"
+    )
