@@ -44,3 +44,19 @@ def engine() -> Iterator:
     yield started
     if not was_up:
         started.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """The machine's Chromium, headless; skipped where there is none. Ends with the module: its loop is in the way of
+    asyncio tests."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no chromium on this machine")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play:
+        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        started = play.chromium.launch(executable_path=found, args=flags)
+        yield started
+        started.close()

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 from workbook.doctor.model import Check
 from workbook.doctor.package_checks import DISTRIBUTION
 from workbook.doctor.security_data import read
@@ -41,13 +43,11 @@ LESSER = re.compile(r"(?i)LGPL|Lesser General Public|Library General Public")
 PROPRIETARY = re.compile(r"(?i)proprietary|End User License")
 
 
-def canonical(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def installed() -> dict[str, metadata.Distribution]:
     """Distributions of this environment by canonical name, the workbook itself left out."""
-    found = {canonical(one.metadata["Name"]): one for one in metadata.distributions() if one.metadata["Name"]}
+    found: dict[str, metadata.Distribution] = {
+        canonicalize_name(one.metadata["Name"]): one for one in metadata.distributions() if one.metadata["Name"]
+    }
     found.pop(DISTRIBUTION, None)
     return found
 
@@ -72,7 +72,7 @@ def default_install(extras: tuple[str, ...] = ("cpu",)) -> set[str]:
         found.add(name)
         for line in lines:
             requirement = Requirement(line)
-            below = canonical(requirement.name)
+            below = canonicalize_name(requirement.name)
             envs = [{"extra": extra} for extra in ("", *wanted)]
             if below not in left_out and (
                 requirement.marker is None or any(requirement.marker.evaluate(env) for env in envs)
@@ -89,7 +89,7 @@ def _left_out() -> set[str]:
     if not file.is_file():
         return set()
     told = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {canonical(name) for name in told.get("tool", {}).get("uv", {}).get("exclude-dependencies", ())}
+    return {canonicalize_name(name) for name in told.get("tool", {}).get("uv", {}).get("exclude-dependencies", ())}
 
 
 # advisories
@@ -149,7 +149,7 @@ def audit(command: list[str] | None = None) -> list[Check]:
         return [Check("audit", "not checked", said, "run `pip-audit` by hand: it says why; it needs a network")]
     ids = {one["name"]: ", ".join(fault["id"] for fault in one.get("vulns", ())) for one in told}
     bad = [f"{one['name']} {one['version']}: {ids[one['name']]}" for one in told if ids[one["name"]]]
-    skipped = [one for one in told if "skip_reason" in one and canonical(one["name"]) != DISTRIBUTION]
+    skipped = [one for one in told if "skip_reason" in one and canonicalize_name(one["name"]) != DISTRIBUTION]
     checks = []
     if bad:
         checks.append(Check("audit", "fail", _some(bad), "update them: `pip install -U NAME`"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from packaging.utils import canonicalize_name
+
 from reference.agents.types import ChangedFile
 
 
@@ -28,11 +30,6 @@ _TABLE = re.compile(
 )
 _LOCK_NAME = re.compile(r'^\s*name\s*=\s*"(?P<name>[^"]+)"')
 _LOCK_VERSION = re.compile(r'^\s*version\s*=\s*"(?P<version>[^"]+)"')
-
-
-def normalised(name: str) -> str:
-    """PEP 503: lower case, runs of -, _ and . as one hyphen."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def is_manifest(path: str) -> bool:
@@ -73,7 +70,7 @@ def _written(text: str, line: int, name: str) -> Pin | None:
         and not specifier.startswith((">", "<", "^", "~", "!"))
     ):
         specifier = "==" + specifier  # poetry and pipenv write a bare version for one version
-    return Pin(normalised(match.group("name")), specifier, _single(specifier), line)
+    return Pin(canonicalize_name(match.group("name")), specifier, _single(specifier), line)
 
 
 def _single(specifier: str) -> str:
@@ -91,5 +88,5 @@ def _locked(file: ChangedFile, line: int, text: str) -> Pin | None:
         named = _LOCK_NAME.match(lines[before]) if before < len(lines) else None
         if named:
             version = match.group("version")
-            return Pin(normalised(named.group("name")), f"=={version}", version, line)
+            return Pin(canonicalize_name(named.group("name")), f"=={version}", version, line)
     return None

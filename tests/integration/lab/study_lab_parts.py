@@ -18,7 +18,6 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PERSON = "reader of this test"
 SMALL = "cut_from_q1.ipynb"
 
@@ -121,24 +120,9 @@ def project(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(project, home):
-    if BROWSER is None:
-        pytest.skip("no chromium on this machine")
+def address(project, home, browser):
     with started(project, home) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        found = play.chromium.launch(executable_path=BROWSER, args=flags)
-        yield found
-        found.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -25,7 +24,6 @@ TEXTS = [
     CategoryText("hate", "Hate", "Attacks on people for what they are. Quoting in order to report it is allowed.", 3),
     CategoryText("spam", "Spam", "Bulk advertising, counterfeit goods and bait.", 1),
 ]
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 ANNA = Reviewer("anna", frozenset({"en", "ar"}))
 
 
@@ -51,19 +49,6 @@ def desk(server):
 def page_at(desk):
     with ReviewPage(desk, ANNA, TEXTS).running() as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        started = play.chromium.launch(executable_path=BROWSER, args=flags)
-        yield started
-        started.close()
 
 
 @pytest.fixture

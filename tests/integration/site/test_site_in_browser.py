@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from workbook.runner.run import write_report
 from workbook.site import claims as claims_page
 from workbook.site.folder import read_run
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 PAGES = ("index.html", "index_notebook.html", "q6_six.html", "q9_nine.html", "claims.html")
 # Every text of a page that stands out from its ground by less than WCAG 2's 4.5 (3 for large letters).
 WEAK_TEXTS = """() => {
@@ -62,19 +60,6 @@ def site(tmp_path_factory):
         patch.setattr(claims_page, "ledger", lambda: ledger)
         write_report(read_run(folder, listed(folder), folder))
     return folder
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if BROWSER is None:
-        pytest.skip("no chromium on this machine")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        started = play.chromium.launch(executable_path=BROWSER, args=flags)
-        yield started
-        started.close()
 
 
 @pytest.fixture
