@@ -8,6 +8,7 @@ import ipaddress
 import os
 import socket
 import stat
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -102,11 +103,26 @@ def servers() -> list[Check]:
     """One finding per listening port, or one that says that nothing listens."""
     ports = sorted(set(listeners()), key=lambda one: (one.name, one.port))
     with ThreadPoolExecutor(16) as pool:  # workers of an engine hold a dozen ports that say nothing
-        found = list(pool.map(judge, ports))
+        judged = list(zip(ports, pool.map(judge, ports), strict=True))
+    found = [check for _, check in judged if check is not None]
+    silent = defaultdict(list)
+    for one, check in judged:
+        if check is None:
+            silent[one.name, one.pid].append(one.port)
+    for (name, pid), numbers in silent.items():
+        found.append(
+            Check(
+                "servers", "not checked",
+                f"{name} (process {pid}): on loopback, speaks neither HTTP nor Redis nor ZeroMQ at "
+                f"{', '.join(map(str, numbers))}",
+                f"`ss -ltnp | grep pid={pid},` tells what it is",
+            )
+        )  # fmt: skip
     return found or [Check("servers", "ok", "no server of the workbook listens on a TCP port now")]
 
 
-def judge(one: Listener) -> Check:
+def judge(one: Listener) -> Check | None:
+    """What a stranger finds at a port; None where it is on loopback and says nothing that is known."""
     if not is_loopback(one.host):
         return Check(
             "servers", "fail", f"{one.where}: reachable from other machines",
@@ -122,10 +138,7 @@ def judge(one: Listener) -> Check:
     if said.startswith(b"\xff"):
         return Check("servers", "ok", f"{one.where}: ZeroMQ on loopback; its messages are signed with the kernel's key")
     if not said.startswith(b"HTTP/"):
-        return Check(
-            "servers", "not checked", f"{one.where}: on loopback, speaks neither HTTP nor Redis nor ZeroMQ",
-            f"`ss -ltnp sport = :{one.port}` tells what it is",
-        )  # fmt: skip
+        return None
     answers = list(without_key(one.host, one.port))
     served = [f"{method} {path} ({status})" for method, path, status in answers if status in OPEN_ANSWERS]
     if served:

@@ -12,7 +12,7 @@ import pytest
 
 from reference.serving import redis_store
 from workbook.doctor import security_servers
-from workbook.doctor.security_servers import ASKED, Listener, is_loopback, judge, kind_of
+from workbook.doctor.security_servers import ASKED, Listener, is_loopback, judge, kind_of, servers
 
 
 @pytest.fixture
@@ -94,11 +94,17 @@ def test_redis_and_zeromq_are_known_by_their_first_words(says, reply, status):
     assert judge(listener).status == status
 
 
-def test_what_speaks_nothing_known_is_not_checked_and_not_passed(says, monkeypatch):
+def test_what_speaks_nothing_known_is_not_checked_and_not_passed_in_one_line_a_process(says, web, monkeypatch):
     monkeypatch.setattr(security_servers, "TIMEOUT_S", 0.2)
     listener, words = says
     words["reply"] = b"hello"
-    assert judge(listener).status == "not checked"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        twin = Listener("a server", 1, "127.0.0.1", other.getsockname()[1])
+        monkeypatch.setattr(security_servers, "listeners", lambda: [listener, twin, web[0]])
+        sound, silent = servers()
+    assert (sound.status, silent.status) == ("ok", "not checked")
+    assert f"{listener.port}" in silent.found
+    assert f"{twin.port}" in silent.found
 
 
 def test_a_server_that_ends_in_between_is_not_checked(monkeypatch):
