@@ -52,6 +52,7 @@ def test_a_notebook_runs_and_records_its_values(notebook, tmp_path, request):
         assert notebook.min_values >= 1, f"{notebook.name} answers a question but must record no value"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", listing.on_disk(FOLDER), ids=lambda path: path.stem)
 def test_every_diagram_of_a_notebook_can_be_drawn(path):
     for number, cell in enumerate(nbformat.read(path, as_version=4).cells, 1):

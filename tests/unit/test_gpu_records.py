@@ -21,6 +21,7 @@ def rows(name: str) -> list[dict]:
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", DEVICES)
 def test_every_subject_writes_a_record_with_its_spread_on_a_toy(device, tmp_path, monkeypatch):
     pytest.importorskip("torch")

@@ -46,6 +46,7 @@ def test_the_pins_that_the_code_checks_are_those_of_notice():
         assert named[weights] == json.loads(path.read_text())["weights_sha256"]
 
 
+@pytest.mark.slow
 def test_every_binary_file_is_named_and_none_runs_code():
     [found] = shipped.shipped(ROOT)
     assert found.status == "ok", found.found

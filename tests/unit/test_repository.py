@@ -63,6 +63,7 @@ def texts() -> list[tuple[Path, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "pattern"), [("package registry", REGISTRIES), ("path of a workplace", WORKPLACES)])
 def test_tracked_files_name_no(what, pattern):
     hits = [

@@ -83,6 +83,7 @@ def test_a_returns_section_without_a_return_is_found(text, name):
     assert found({"a.py": text}, {"a.py": text.replace("return read", "read")}) == ["stale-returns"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "name"), STYLES)
 def test_sections_that_fit_or_never_fitted_are_left_alone(text, name):
     named = text.replace("raise ValueError", "raise KeyError")

@@ -125,6 +125,7 @@ def test_the_bootstrap_draws_repositories_not_cases() -> None:
     assert (low, high) == (0.0, 1.0)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from("abcd")), min_size=1, max_size=20))
 def test_counts_add_up_and_intervals_hold_their_shares(shapes: list[tuple[int, int, str]]) -> None:
     outcomes = [

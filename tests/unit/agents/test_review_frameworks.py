@@ -85,6 +85,7 @@ def told(review: Any) -> tuple[object, ...]:
 # The same review
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_framework_gives_the_same_review_as_the_orchestrator(kind: Any) -> None:
     ours = await Reviewer(saying()).review(CHANGE)
@@ -95,6 +96,7 @@ async def test_a_framework_gives_the_same_review_as_the_orchestrator(kind: Any) 
     assert told(theirs) == told(ours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [KINDS[0], KINDS[2]])
 async def test_the_five_real_specialists_say_the_same_under_a_framework(kind: Any) -> None:
     change = demo_change()

@@ -64,6 +64,7 @@ def fed(store: OutcomeStore, outcomes: str, *, rule: str = DOC, pr: int = 1) -> 
 # ---- when a rule falls silent
 
 
+@pytest.mark.slow
 def test_a_rule_that_half_the_team_acts_on_is_muted_in_less_than_one_of_a_hundred_repositories():
     assert 0 < muted_ever(0.5, 200) < 0.01
     assert muted_ever(0.5, 2000) < 0.01  # more looks add nothing to speak of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +28,7 @@ def review(after: str, language: str, path: str) -> AgentReport:
     return asyncio.run(PerformanceSpecialist().review(Context(change, (path,))))
 
 
+@pytest.mark.slow
 @given(_TEXT)
 @settings(max_examples=150, deadline=None)
 def test_any_python_text_gives_lines_within_it(text: str) -> None:

@@ -57,17 +57,20 @@ SILENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "name", "line"), FAULTS)
 def test_a_new_fault_is_found_on_its_line(code, name, line):
     code = "\n\ndef go(*a):\n    return a\n\n\n" + code
     assert python(code) == [(name, line + 6)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", SILENT)
 def test_what_only_looks_like_a_fault_is_left_alone(code):
     assert python("\n\ndef go(*a):\n    return a\n\n\n" + code) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "name", "line"), FAULTS)
 def test_a_fault_that_stood_there_before_is_not_new(code, name, line):
     start = "def go(*a):\n    return a\n\n\n" + code
@@ -96,10 +99,12 @@ def test_a_function_copied_from_another_file_is_found_whatever_its_variables_are
     assert found({"src/a.py": ONE, "src/b.py": HEAD}, copied) == [("duplicated-code", 5)]
 
 
+@pytest.mark.slow
 def test_a_function_added_twice_is_found_once_at_the_later_place():
     assert found({"src/b.py": HEAD}, {"src/b.py": HEAD + "\n\n" + ONE + "\n\n" + TWO}) == [("duplicated-code", 19)]
 
 
+@pytest.mark.slow
 def test_moved_renamed_and_tested_code_is_no_copy():
     before = {"src/a.py": HEAD + ONE, "src/b.py": HEAD}
     assert found(before, {"src/a.py": HEAD, "src/b.py": HEAD + ONE}) == []

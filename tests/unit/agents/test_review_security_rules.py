@@ -144,6 +144,7 @@ def test_a_fault_of_another_language_is_found_on_its_line_and_its_twin_is_silent
     assert rules(repaired, path) == {}
 
 
+@pytest.mark.slow
 def test_what_stood_before_is_not_new_and_marks_of_the_author_hide_nothing():
     faulty = "import subprocess\ndef f(name):\n    subprocess.run(f'ls {name}', shell=True)\n"
     assert rules("X = 1\n" + faulty, before=faulty) == {}

@@ -138,6 +138,7 @@ def test_a_new_skip_is_named():
 CLEAN = "def f(x):\n    return x\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("added", "expected"),
     [

@@ -22,6 +22,7 @@ def predictions(made):
     return copy.deepcopy(made)
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_traces_and_another_seed_others(record, predictions):
     assert held_out.make_predictions(record, seed=3, small=True)["traces_sha256"] == predictions["traces_sha256"]
     assert held_out.make_predictions(record, seed=4, small=True)["traces_sha256"] != predictions["traces_sha256"]
@@ -36,6 +37,7 @@ def test_a_prediction_simulates_the_lengths_that_are_sent(predictions):
             assert set(one["prompt_tokens"]) == {load.n_in}
 
 
+@pytest.mark.slow
 def test_no_held_out_size_is_calibrated(record):
     from reference.serving.calibration import FULL
     from reference.sizing.engine_model.fit import fit_engine
@@ -45,6 +47,7 @@ def test_no_held_out_size_is_calibrated(record):
     assert not sent & calibrated
 
 
+@pytest.mark.slow
 def test_a_full_draw_has_two_hundred_requests_below_saturation_and_a_ladder(record):
     from reference.sizing.engine_model.fit import fit_engine
 

@@ -113,6 +113,7 @@ def test_variants_are_the_same_for_one_person_and_differ_between_people(one):
         pytest.fail(f"{one.id} has fewer than four variants in {VARIANTS} draws")
 
 
+@pytest.mark.slow
 @every
 def test_a_task_shows_no_unfilled_place_and_names_what_is_asked(one):
     for params in variants(one, 5):
@@ -124,6 +125,7 @@ def test_a_task_shows_no_unfilled_place_and_names_what_is_asked(one):
             assert one.build.name in text
 
 
+@pytest.mark.slow
 @asked
 def test_parameters_hold_no_chosen_answer(one):
     """They are handed out with the task; a choice among them would be its key."""
@@ -194,6 +196,7 @@ def test_every_wrong_implementation_is_recognised_as_what_it_is(one):
             assert {part.slip for part in mark.parts if part.slip} == {wrong.slip}, (wrong.slip, params, mark)
 
 
+@pytest.mark.slow
 @built
 def test_what_does_nothing_earns_nothing(one):
     params, once = variant(one, "ada"), remembering(one)

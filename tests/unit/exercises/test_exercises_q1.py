@@ -67,6 +67,7 @@ def test_a_limiter_may_count_cells_or_moments(limiter):
             assert mark.share == 1, (params, [part for part in mark.parts if part.verdict is not Verdict.RIGHT])
 
 
+@pytest.mark.slow
 @given(
     turns=st.lists(st.integers(1, 900), max_size=14),
     system=st.integers(0, 300),
@@ -111,6 +112,7 @@ def test_the_lines_of_the_fleet_say_the_numbers_that_they_end_with():
             assert f"{said:,.1f}" in line or f"{said:,.2f}" in line or f"{said:,}" in line
 
 
+@pytest.mark.slow
 def test_the_interview_starts_from_the_corrected_design():
     from reference.sizing.claims.q1 import corrected_design_q1
     from reference.sizing.units import magnitude

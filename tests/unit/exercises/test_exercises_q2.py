@@ -36,6 +36,7 @@ def texts(draw):
     return words, size, draw(st.integers(0, size // 4))
 
 
+@pytest.mark.slow
 @given(texts())
 @settings(max_examples=150, deadline=None)
 def test_the_windows_that_the_docstring_describes_are_the_chunkers(text):
@@ -53,6 +54,7 @@ def test_the_windows_that_the_docstring_describes_are_the_chunkers(text):
 QUESTIONS = st.sampled_from("abcd")
 
 
+@pytest.mark.slow
 @given(st.dictionaries(QUESTIONS, IDS), st.dictionaries(QUESTIONS, IDS.filter(bool), min_size=1), st.integers(1, 12))
 @settings(max_examples=150, deadline=None)
 def test_the_metrics_that_the_docstring_describes_are_those_of_trec(rankings, relevant, k):

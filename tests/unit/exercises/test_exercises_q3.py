@@ -54,6 +54,7 @@ def looks(draw):
     return {"step": draw(st.integers(0, 3)), "step_started_at": draw(st.integers(0, 4000))}, policy, seen
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(looks())
 def test_the_written_rules_decide_as_the_controller_does(look):
@@ -77,6 +78,7 @@ def test_what_a_suite_tolerates_is_the_last_number_that_it_can_exclude():
         assert cases_to_exclude(p["limit"], tolerated) <= p["suite"] < cases_to_exclude(p["limit"], tolerated + 1)
 
 
+@pytest.mark.slow
 def test_the_versions_on_standby_are_those_of_the_ledger():
     one = exercise("q3-way-back")
     for person in PEOPLE:

@@ -58,6 +58,7 @@ def labelled(draw):
     return [score for score, _ in rows], [wrong for _, wrong in rows], thresholds, limit
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(labelled())
 def test_the_threshold_built_by_hand_is_the_one_of_the_reference(case):
@@ -67,6 +68,7 @@ def test_the_threshold_built_by_hand_is_the_one_of_the_reference(case):
         assert mine == pytest.approx(theirs, rel=1e-6)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(labelled())
 def test_a_chosen_threshold_shows_the_claim_and_no_lower_one_does(case):

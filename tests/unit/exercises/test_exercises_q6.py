@@ -74,6 +74,7 @@ part = st.integers(-2, 40).map(lambda sixtyfourths: sixtyfourths / 64)
 steps = st.lists(st.tuples(st.sampled_from(["reserve", "settle"]), st.sampled_from(["tests 1", "quality 2"]), part))
 
 
+@pytest.mark.slow
 @given(steps, st.sampled_from([0.25, 0.5, 1.0]))
 @settings(max_examples=150, deadline=None)
 def test_the_solution_keeps_the_account_of_the_reference_on_any_steps(played, total):

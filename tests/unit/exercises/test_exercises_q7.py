@@ -70,6 +70,7 @@ line = st.one_of(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])
 @settings(max_examples=150, deadline=None)
 @given(lines=st.lists(line, max_size=20), cuts=st.lists(st.integers(0, 400), max_size=8))

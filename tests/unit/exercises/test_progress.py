@@ -122,6 +122,7 @@ def _write_many(path, word, times):
         store.keep_attempt(f"{SIZE}", 1.0, [word], number, 1.0, 1)
 
 
+@pytest.mark.slow
 def test_several_kernels_that_write_at_once_lose_nothing(file):
     context = multiprocessing.get_context("spawn")
     kernels = [context.Process(target=_write_many, args=(file, f"kernel {n}", 15)) for n in range(3)]
@@ -133,6 +134,7 @@ def test_several_kernels_that_write_at_once_lose_nothing(file):
     assert kept == {(f"kernel {n}", number) for n in range(3) for number in range(15)}
 
 
+@pytest.mark.slow
 def test_the_very_first_attempts_of_several_at_once_are_all_kept(tmp_path, monkeypatch):
     for number in range(10):
         monkeypatch.setenv("WORKBOOK_PROGRESS", str(tmp_path / f"{number}.sqlite3"))
@@ -151,6 +153,7 @@ def test_the_very_first_attempts_of_several_at_once_are_all_kept(tmp_path, monke
 
 
 # ---- what goes wrong -------------------------------------------------------------------------------------------------
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"not a database, and long enough to be read as one" * 100, None])
 def test_a_damaged_file_is_set_aside_and_the_attempt_is_kept_anew(file, capsys, content):
     for _ in range(200):

@@ -28,6 +28,7 @@ def run_fit(counter, conversation, user, budget, summary="", **options):
     return asyncio.run(fit(conversation, user, budget, counter=counter, summarise=summarise, **{**defaults, **options}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["model", "bytes"])
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
@@ -56,6 +57,7 @@ def test_prompt_and_answer_never_exceed_the_budget(counter, kind, conversation, 
     assert result.folded - conversation.folded == len(conversation.turns) - len(result.turns)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(user=st.lists(TEXT, min_size=1, max_size=30), answer=st.integers(1, 60))
 def test_a_conversation_of_any_length_stays_within_the_budget(counter, user, answer):

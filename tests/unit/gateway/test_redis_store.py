@@ -66,6 +66,7 @@ def test_two_calls_attach_to_one_server_that_only_this_user_can_reach(runtime):
     assert redis_store.private_status()["running"] is True
 
 
+@pytest.mark.slow
 def test_processes_that_start_together_share_one_server(runtime):
     with ThreadPoolExecutor(4) as pool:
         code = USE + "print(c.info('server')['run_id']); input()"
@@ -77,6 +78,7 @@ def test_processes_that_start_together_share_one_server(runtime):
     assert wait_gone(runtime)
 
 
+@pytest.mark.slow
 def test_a_killed_user_leaves_no_orphan(runtime):
     user = run_user(USE + "input()", stdin=subprocess.PIPE)
     assert user.stdout.readline() == "up\n"
@@ -88,6 +90,7 @@ def test_a_killed_user_leaves_no_orphan(runtime):
     assert not (runtime / "redis" / "supervisor.pid").exists()
 
 
+@pytest.mark.slow
 def test_data_is_there_at_the_next_start(runtime):
     run_user(USE).communicate()
     assert wait_gone(runtime)

@@ -36,6 +36,7 @@ def until(condition, seconds=30.0) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_every_task_has_its_outcome_whatever_becomes_of_the_others():
     tasks = [
         ("ok", 0), ("raise", 1), ("exit", 2), ("die", 3), ("killed", 4), ("unsendable", 5), ("huge", 6), ("ok", 7),
@@ -55,6 +56,7 @@ def test_a_result_that_cannot_be_read_is_that_tasks_failure():
     assert "RuntimeError" in outcomes([1], function=returns_exploding)[0].failure
 
 
+@pytest.mark.slow
 def test_what_hangs_is_ended_at_its_deadline_and_the_rest_goes_on():
     tasks = [("hang", 0), *[("ok", number) for number in range(1, 5)]]
     found = dict(run_all(work, tasks, jobs=2, deadline_s=lambda task: 1 if task[0] == "hang" else 60))
@@ -71,6 +73,7 @@ def test_what_a_hanging_task_started_ends_with_it(tmp_path):
     assert until(lambda: not alive(pid), 5)
 
 
+@pytest.mark.slow
 def test_tasks_run_at_the_same_time_but_no_more_than_asked_for(tmp_path):
     found = outcomes([("meet", (str(tmp_path), 4))] * 4, jobs=4)
     assert [found[index].value for index in range(4)] == [4] * 4
@@ -84,6 +87,7 @@ def test_results_come_as_they_end_not_in_order():
         assert next(iter(running))[0] == 1
 
 
+@pytest.mark.slow
 def test_stopping_half_way_ends_what_runs(tmp_path):
     note = tmp_path / "pid"
     running = run_all(work, [("child", str(note)), ("ok", 1)], jobs=2, deadline_s=lambda task: 60)
@@ -93,6 +97,7 @@ def test_stopping_half_way_ends_what_runs(tmp_path):
     assert until(lambda: not alive(int(note.read_text())), 5)
 
 
+@pytest.mark.slow
 def test_a_parent_that_is_killed_leaves_nobody_behind(tmp_path):
     note = tmp_path / "pid"
     code = (

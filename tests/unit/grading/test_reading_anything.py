@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
+import pytest
 from handed_out import ADA, JANE, KV, REVIEW, assignment, solved
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -93,6 +94,7 @@ def test_any_edit_is_read(tmp_path, edits):
                 assert {key: one.params[key] for key in params} == params
 
 
+@pytest.mark.slow
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     told=JUNK

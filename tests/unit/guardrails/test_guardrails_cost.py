@@ -79,6 +79,7 @@ def test_a_hundred_kilobytes_take_twice_the_steps_of_fifty(guard, prompt, unit):
     assert calls(work, long) <= 2.2 * calls(work, short)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS.keys())
 def test_the_detectors_see_short_windows_that_overlap_little(monkeypatch, unit):
     """No regex of a detector runs on more than a window, so what backtracking it can do is bounded."""

@@ -73,6 +73,7 @@ def test_held_out_scores_do_not_fall(kind):
     assert scores.recall >= recall
 
 
+@pytest.mark.slow
 def test_the_shipped_thresholds_are_the_tuned_ones():
     rules = tuned_rules()
     chosen = tune()

@@ -48,6 +48,7 @@ def test_spans_lie_inside_the_text_and_go_forward(text):
     assert list(folded.starts) == sorted(folded.starts)
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(max_codepoint=126)))
 def test_plain_text_folds_to_itself(text):
     if is_plain(text):

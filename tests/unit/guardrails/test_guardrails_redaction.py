@@ -95,6 +95,7 @@ def test_a_number_across_a_window_edge_is_found():
         assert "1111" not in clean(text), lead
 
 
+@pytest.mark.slow
 @given(texts)
 def test_output_is_the_text_with_each_finding_replaced_by_its_label(text):
     out, findings = redact(text, RULES)
@@ -106,6 +107,7 @@ def test_output_is_the_text_with_each_finding_replaced_by_its_label(text):
     assert out == "".join(rebuilt) + text[position:]
 
 
+@pytest.mark.slow
 @given(texts)
 def test_redaction_never_more_than_doubles_a_text(text):
     assert len(redact(text, RULES)[0]) <= 2 * len(text)

@@ -18,6 +18,7 @@ def streamed(chunks: list[str], system_prompt: str | None):
     return out, stream.findings, stream.action
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(texts, st.data())
 def test_streamed_output_does_not_depend_on_the_chunks(text, data):
@@ -27,6 +28,7 @@ def test_streamed_output_does_not_depend_on_the_chunks(text, data):
     assert streamed(chunks, PROMPT) == (whole.text, whole.findings, whole.action)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 2, 7])
 @pytest.mark.parametrize("kind", ["pii", "secrets", "leak"])
 def test_labelled_examples_stream_as_they_are_checked_whole(kind, size):
@@ -36,6 +38,7 @@ def test_labelled_examples_stream_as_they_are_checked_whole(kind, size):
         assert streamed(chunked(example.text, size), prompt) == (whole.text, whole.findings, whole.action)
 
 
+@pytest.mark.slow
 def test_long_texts_stream_as_they_are_checked_whole(token):
     kind = "PRIVATE" + " KEY"
     pem = f"-----BEGIN RSA {kind}-----\n" + "\n".join([token(64)] * 20) + f"\nab==\n-----END RSA {kind}-----\n"

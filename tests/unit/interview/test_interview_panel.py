@@ -52,6 +52,7 @@ def test_an_unknown_question_and_a_wrong_length_are_refused():
         interview(SAMPLE, minutes=31)
 
 
+@pytest.mark.slow
 async def test_the_clock_ticks_on_the_loop_and_stops_when_closed(panel):
     panel.begin()
     first = panel._page.clock.value
@@ -63,6 +64,7 @@ async def test_the_clock_ticks_on_the_loop_and_stops_when_closed(panel):
     assert task.cancelled() or task.done()
 
 
+@pytest.mark.slow
 async def test_a_clock_that_stands_does_not_spin(panel):
     panel.begin()
     ticks = 0
@@ -79,6 +81,7 @@ async def test_a_clock_that_stands_does_not_spin(panel):
     assert ticks <= 6
 
 
+@pytest.mark.slow
 async def test_notes_are_saved_when_the_typing_stops(panel):
     panel.begin()
     for end in range(1, 30):

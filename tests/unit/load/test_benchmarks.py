@@ -52,6 +52,7 @@ def test_requests_of_a_miss_round_differ_and_those_of_a_hit_round_do_not():
     assert len({gateway_overhead.body(False, False) for _ in range(50)}) == 1
 
 
+@pytest.mark.slow
 def test_hits_that_reach_the_engine_are_refused(stub):
     with pytest.raises(RuntimeError, match="they were no hits"):
         gateway_overhead.measure_hits(result(), stub, [servers.direct(stub)], 1, 0.05, 2)

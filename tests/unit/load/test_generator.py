@@ -44,6 +44,7 @@ def test_one_process_serves_many_jobs(generator):
     assert generator.pid == pid
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_too_long_is_stopped_and_its_answer_never_mistaken(generator):
     ask(generator, 1)
     pid = generator.pid

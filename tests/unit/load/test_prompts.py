@@ -15,6 +15,7 @@ def model_dir() -> Path:
     return default_model_dir()
 
 
+@pytest.mark.slow
 def test_texts_have_exactly_the_token_count_asked_for(model_dir):
     tokenizer = load_tokenizer(model_dir)
     for tokens in (1, 16, 300):
@@ -22,6 +23,7 @@ def test_texts_have_exactly_the_token_count_asked_for(model_dir):
             assert len(tokenizer.encode(text, add_special_tokens=False).ids) == tokens
 
 
+@pytest.mark.slow
 def test_no_two_prompts_share_a_cache_block(model_dir):
     ids = token_prompts(300, 64, np.random.default_rng(2))
     assert len({tuple(prompt[:16]) for prompt in ids}) == 300

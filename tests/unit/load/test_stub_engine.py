@@ -173,6 +173,7 @@ def stream_in_background(engine: StubEngine) -> threading.Thread:
     return thread
 
 
+@pytest.mark.slow
 def test_slots_bound_what_runs_and_the_rest_waits():
     with StubEngine(ttft_ms=1, itl_ms=1, slots=2, fault=Fault("stall")) as engine:
         for _ in range(5):
@@ -210,6 +211,7 @@ def test_faults_do_what_they_say_and_can_be_mended(fast):
     assert ask(fast)
 
 
+@pytest.mark.slow
 def test_a_fault_hits_the_share_of_requests_asked_for(fast):
     fast.set_fault("http_500", rate=0.3)
     statuses = []

@@ -25,6 +25,7 @@ from reference.moderation.corpus.transforms import HARD_TRANSFORMS, TRANSFORMS, 
 from reference.moderation.types import ModerationError
 
 
+@pytest.mark.slow
 def test_no_template_and_no_text_is_in_two_splits() -> None:
     made = splits()
     parts = [made.train, made.calibration, made.held_out]
@@ -95,6 +96,7 @@ def test_the_suites_are_what_they_say() -> None:
     assert not any(row.violating or has_token(row.post.text) for row in benign)
 
 
+@pytest.mark.slow
 def test_replay_is_about_as_long_as_real_posts_and_both_forms_agree() -> None:
     posts = list(replay_posts(3000, 4))
     assert 75 <= sum(len(post.text) for post in posts) / 3000 <= 95

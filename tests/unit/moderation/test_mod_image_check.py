@@ -47,6 +47,7 @@ def of(findings: tuple[Finding, ...], category: str) -> float:
     return max((one.score for one in findings if one.category == category), default=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("label", ["forbidden_symbol", "banned_logo"])
 def test_the_shipped_model_ranks_pictures_with_the_mark_above_those_without(
     label: str, classifier: ImageClassifier

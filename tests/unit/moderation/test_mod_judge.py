@@ -68,6 +68,7 @@ def scores(found) -> list[float | None]:
     return [None if one is None else one.score for one in found]
 
 
+@pytest.mark.slow
 def test_twelve_posts_take_three_calls_and_each_gets_its_own_verdict(stub):
     texts = [f"{'you zorgle' if number % 3 == 0 else 'nice day'} {chr(97 + number)}" for number in range(12)]
     found = judge_on(stub).judge(posts(*texts), ["hate"] * 12)

@@ -120,6 +120,7 @@ def test_foreign_empty_and_playlist_files_are_unreadable(images: Images) -> None
         assert unreadable(Videos(images).check(Media("a", data)))
 
 
+@pytest.mark.slow
 def test_a_truncated_video_is_unreadable_or_said_to_be_cut(images: Images, folder: Path) -> None:
     for kind, suffix in (("mp4v", ".mp4"), ("MJPG", ".avi")):
         data = clip(folder, [scene(np.random.default_rng(i), "blobs", 180, 320) for i in range(40)], kind, suffix)

@@ -37,6 +37,7 @@ def test_warming_up_does_not_count_and_every_question_is_asked_once():
     assert set(asked) == set(QUERIES.values())
 
 
+@pytest.mark.slow
 def test_a_gain_is_over_the_named_base_and_the_one_before_by_default():
     pipelines = {"a": second, "b": right, "c": second}
     rows = {r.name: r for r in compare(pipelines, QUERIES, RELEVANT, bases={"c": "a"})}

@@ -170,6 +170,7 @@ def test_a_shortened_path_fits_and_a_fitting_path_is_untouched(path, most):
         assert found == full
 
 
+@pytest.mark.slow
 def test_a_megabyte_without_a_space_becomes_chunks_of_readable_size():
     document = doc((("T",), "before " + "A" * 1_000_000 + " after"))
     for chunker in (FixedChunker(), SectionChunker()):

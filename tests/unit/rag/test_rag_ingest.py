@@ -58,6 +58,7 @@ def found(base: KnowledgeBase, words: str, tenants=(PUBLIC,)) -> list[str]:  # t
     return [hit.chunk.document_id for hit in dense]
 
 
+@pytest.mark.slow
 def test_every_chunk_is_in_all_three_stores(tmp_path: Path) -> None:
     documents = made_documents(20)
     report = ingest(tmp_path / "i", documents)
@@ -81,6 +82,7 @@ def test_chunks_come_back_as_they_were_made(tmp_path: Path) -> None:
     assert stored.chunk_ids == tuple(chunks)
 
 
+@pytest.mark.slow
 def test_token_vectors_come_back_within_their_quantisation(tmp_path: Path) -> None:
     one = document("d", "alpha beta gamma")
     ingest(tmp_path / "i", [one])
@@ -94,6 +96,7 @@ def test_token_vectors_come_back_within_their_quantisation(tmp_path: Path) -> No
     assert (codes.dtype, codes.shape, scales.shape) == (np.int8, (4, 8), (4,))
 
 
+@pytest.mark.slow
 def test_unchanged_documents_are_not_embedded_again(tmp_path: Path) -> None:
     ingest(tmp_path / "i", made_documents(10))
     embedder = HashEmbedder()
@@ -102,6 +105,7 @@ def test_unchanged_documents_are_not_embedded_again(tmp_path: Path) -> None:
     assert (report.unchanged, report.added, report.changed, report.embedded) == (10, 0, 0, 0)
 
 
+@pytest.mark.slow
 def test_a_changed_document_is_replaced_and_only_its_new_chunks_are_embedded(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     ingest(folder, [document("d", "old words", "kept words"), document("e", "something else")])
@@ -114,6 +118,7 @@ def test_a_changed_document_is_replaced_and_only_its_new_chunks_are_embedded(tmp
         assert base.lexical.search(["old"], 5, [PUBLIC]) == [[]]
 
 
+@pytest.mark.slow
 def test_old_chunks_go_only_after_the_new_ones_can_be_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "i"
     ingest(folder, [document("d", "old words")])
@@ -131,6 +136,7 @@ def test_old_chunks_go_only_after_the_new_ones_can_be_found(tmp_path: Path, monk
     assert contents(folder) == expected([document("d", "new words")])
 
 
+@pytest.mark.slow
 def test_nothing_is_noted_as_done_before_it_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A copy of the files at the moment of the note, which is what a kill leaves, has the chunks in both indexes."""
     folder = tmp_path / "i"
@@ -154,6 +160,7 @@ def test_nothing_is_noted_as_done_before_it_is_on_disk(tmp_path: Path, monkeypat
     assert all(noted)
 
 
+@pytest.mark.slow
 def test_a_new_title_reaches_the_index_though_the_text_is_the_same(tmp_path: Path) -> None:
     from dataclasses import replace
 
@@ -165,6 +172,7 @@ def test_a_new_title_reaches_the_index_though_the_text_is_the_same(tmp_path: Pat
         assert base.dense.count() == 1
 
 
+@pytest.mark.slow
 def test_prune_drops_what_the_source_no_longer_has(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     documents = made_documents(9)
@@ -179,6 +187,7 @@ def test_prune_drops_what_the_source_no_longer_has(tmp_path: Path) -> None:
     assert contents(folder) == expected([*documents[:5], other])
 
 
+@pytest.mark.slow
 def test_single_documents_can_be_put_and_removed(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     with Ingestion(folder, HashEmbedder(), Paragraphs()) as ingestion:
@@ -218,6 +227,7 @@ def test_threads_may_put_remove_and_search_at_the_same_time(tmp_path: Path) -> N
     assert contents(folder) == expected([*kept, *fresh])
 
 
+@pytest.mark.slow
 def test_tenants_keep_documents_of_one_name_apart(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     ours, theirs = document("d", "secret plan", tenant="acme"), document("d", "public plan")
@@ -236,6 +246,7 @@ def test_tenants_keep_documents_of_one_name_apart(tmp_path: Path) -> None:
     assert contents(folder) == expected([theirs])
 
 
+@pytest.mark.slow
 def test_a_failure_in_the_middle_is_made_good_by_the_next_run(tmp_path: Path) -> None:
     folder, documents = tmp_path / "i", made_documents(25)
 
@@ -294,6 +305,7 @@ def test_an_index_that_was_not_read_to_its_end_is_refused(tmp_path: Path) -> Non
     assert contents(tmp_path / "i") == expected(made_documents(60))
 
 
+@pytest.mark.slow
 def test_one_writer_alone_or_many_readers(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     ingest(folder, made_documents(2))
@@ -309,6 +321,7 @@ def test_one_writer_alone_or_many_readers(tmp_path: Path) -> None:
     Ingestion(folder, HashEmbedder(), Paragraphs()).close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
@@ -369,6 +382,7 @@ def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
         assert [chunk.text for chunk in base.store.all_chunks()] == ["bad ? byte"]
 
 
+@pytest.mark.slow
 def test_progress_counts_to_the_end_and_tells_the_time_left(tmp_path: Path) -> None:
     seen: list[Progress] = []
     report = ingest(tmp_path / "i", made_documents(20), progress=seen.append)
@@ -416,6 +430,7 @@ def test_a_disk_that_fills_up_is_named_and_the_next_run_goes_on(
     assert contents(folder) == expected(documents)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["dense", "lexical"])
 def test_no_space_left_while_writing_an_index_is_said_and_made_good(tmp_path: Path, where: str) -> None:
     folder, documents = tmp_path / "i", made_documents(25)
@@ -454,6 +469,7 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, monkeypatch: 
 # Lexical weights
 
 
+@pytest.mark.slow
 def test_weights_are_made_anew_when_chunks_have_become_longer(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     ingest(folder, [document("short", "two words")])
@@ -470,6 +486,7 @@ def test_weights_are_made_anew_when_chunks_have_become_longer(tmp_path: Path) ->
     contents(folder)
 
 
+@pytest.mark.slow
 def test_a_kill_while_reweighing_leaves_an_index_that_works(tmp_path: Path) -> None:
     folder = tmp_path / "i"
     ingest(folder, made_documents(6))

@@ -80,6 +80,7 @@ def test_the_fast_index_finds_what_the_readable_one_finds(pair: tuple[EdgeBM25, 
             assert_same(fast, readable)
 
 
+@pytest.mark.slow
 def test_they_stay_equal_after_deletions_and_changes(chunks: list[Chunk], tmp_path: Path) -> None:
     """Document frequencies must forget what was deleted."""
     average = mean_length(chunks)

@@ -244,6 +244,7 @@ def test_an_index_that_ignores_the_filter_is_counted():
     assert LEAKY_PARTS.searcher.counts["foreign_hits_blocked"] > 0
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(HOSTILE, st.sampled_from([(PUBLIC,), ("acme",), ("beta", PUBLIC)])), min_size=1, max_size=5))
 def test_a_batch_of_many_tenants_gives_each_its_own(pairs):

@@ -233,6 +233,7 @@ def test_the_score_that_is_trained_is_the_score_that_is_served():
     assert trained == pytest.approx(served, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_training_learns_to_look_at_the_dimensions_that_matter_and_is_repeatable():
     rng = np.random.default_rng(0)
     signal = rng.normal(size=(40, 4))

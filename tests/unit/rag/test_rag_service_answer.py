@@ -116,6 +116,7 @@ def test_an_answerer_that_does_not_end_costs_a_504_not_the_client_its_life(answe
         assert wait_until(lambda: service.services.slots._free == 16)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_client_that_leaves_ends_the_answerers_work_at_the_next_sentence(service, answerer, stream):
     answerer.gate = gate = blocked()

@@ -231,6 +231,7 @@ def run_with_crash(at, after, harm):
     return world, winners
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", [False, True], ids=["good", "bad"])
 def test_a_crash_around_any_write_changes_nothing_in_the_end(harm):
     world, _ = run_with_crash(-1, False, harm)

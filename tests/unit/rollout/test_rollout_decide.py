@@ -1,5 +1,6 @@
 """Decisions: what must hold for every state and everything a look can find."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ situations = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(states, situations)
 def test_no_promotion_without_evidence(state, seen):

@@ -60,6 +60,7 @@ def test_the_figures_are_drawn_from_a_rollout_and_from_reports():
     assert report.to_dict()["verdict"] == "fail"
 
 
+@pytest.mark.slow
 def test_every_figure_names_its_axes():
     from workbook.figures import q3_running
 

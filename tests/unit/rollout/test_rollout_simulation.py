@@ -28,12 +28,14 @@ def ends(scenario: Scenario, policy: Policy = POLICY, n: int = 12) -> list[str]:
     return [run.end for run in many(scenario, policy, lambda: Sequential(policy), n, window_s=900.0)]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_rollout():
     one, two, other = (simulate(SAME, POLICY, Sequential(POLICY), seed) for seed in (4, 4, 5))
     assert one == two
     assert one != other
 
 
+@pytest.mark.slow
 def test_a_harmless_release_reaches_everybody():
     assert ends(SAME).count(PROMOTED) >= 11
 
@@ -53,12 +55,14 @@ def test_a_broken_split_pauses_instead_of_deciding():
     assert set(ends(dataclasses.replace(SAME, skew=1.3))) == {MISMATCH}
 
 
+@pytest.mark.slow
 def test_too_little_traffic_holds_and_never_promotes():
     runs = many(dataclasses.replace(SAME, units_per_s=0.001), POLICY, lambda: Sequential(POLICY), 6, window_s=3600.0)
     assert {run.end for run in runs} <= {HELD, ROLLED_BACK}
     assert all(run.share == 0.05 for run in runs)
 
 
+@pytest.mark.slow
 def test_a_common_outage_is_not_the_candidates_fault():
     runs = ends(dataclasses.replace(SAME, outage_every_s=7200.0))
     assert runs.count(ROLLED_BACK) <= 2
@@ -95,6 +99,7 @@ def test_windows_have_the_moments_of_the_scenario():
     assert sum(w.baseline.slow_scaled for w in windows) / base == pytest.approx(expected, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_summary_counts_every_run_once():
     runs = many(SAME, POLICY, lambda: Sequential(POLICY), 5, window_s=3600.0)
     said = summarize("same", "sequential", runs, 0.05)

@@ -64,6 +64,7 @@ def _null_alarms(alpha: float, runs: int, looks: int) -> tuple[int, int]:
     return odds_alarms, mean_alarms
 
 
+@pytest.mark.slow
 def test_peeking_at_every_window_keeps_false_alarms_below_the_level():
     runs = 300
     odds, mean = _null_alarms(0.1, runs, 40)
@@ -102,6 +103,7 @@ def test_more_candidate_events_never_lower_the_evidence_of_harm(c, nc, b, nb):
         assert two.log_e_above(1.0) >= one.log_e_above(1.0) - 1e-9
 
 
+@pytest.mark.slow
 def test_the_sample_ratio_check_agrees_with_savvi():
     multinomial = pytest.importorskip("savvi.multinomial")
     random = np.random.default_rng(11)

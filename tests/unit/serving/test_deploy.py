@@ -45,6 +45,7 @@ def pod_of(spec):
     return kind(manifests(spec), "Deployment")["spec"]["template"]["spec"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize(("survive", "scaler"), [("zone", "hpa"), ("replica", "none"), ("nothing", "hpa")])
 def test_manifests_pass_the_schemas_of_kubernetes(version, survive, scaler):

@@ -105,6 +105,7 @@ def test_progress_tells_the_start_and_its_end(home):
     assert lines[-1].startswith("engine ready after")
 
 
+@pytest.mark.slow
 def test_stop_ends_server_and_workers_even_if_it_ignores_sigterm(home, monkeypatch):
     use_fake(monkeypatch, "--stubborn", "--child")
     shared_engine(None)
@@ -127,6 +128,7 @@ def test_killed_keeper_takes_the_server_along_and_the_next_start_works(home):
     assert files.read_state().keeper_pid != state.keeper_pid
 
 
+@pytest.mark.slow
 def test_server_that_survived_its_keeper_is_killed_before_the_next_start(home, monkeypatch):
     use_fake(monkeypatch, "--stubborn")
     shared_engine(None)
@@ -149,6 +151,7 @@ def test_interrupted_start_leaves_nothing_behind(home):
     assert files.read_state() is None
 
 
+@pytest.mark.slow
 def test_engine_of_a_killed_process_stops_after_the_grace_time(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_GRACE_S", "1")
     user = child()
@@ -159,6 +162,7 @@ def test_engine_of_a_killed_process_stops_after_the_grace_time(home, monkeypatch
     assert eventually(lambda: not alive(state.server_pid) and not alive(state.keeper_pid))
 
 
+@pytest.mark.slow
 def test_engine_is_kept_while_somebody_is_attached(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_GRACE_S", "1")
     shared_engine(None)
@@ -166,12 +170,14 @@ def test_engine_is_kept_while_somebody_is_attached(home, monkeypatch):
     assert status().phase == "ready"
 
 
+@pytest.mark.slow
 def test_idle_engine_stops_though_somebody_is_attached(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_IDLE_S", "1")
     shared_engine(None)
     assert eventually(lambda: status().phase == "stopped")
 
 
+@pytest.mark.slow
 def test_busy_engine_is_not_idle(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_IDLE_S", "1")
     use_fake(monkeypatch, "--busy")
@@ -180,6 +186,7 @@ def test_busy_engine_is_not_idle(home, monkeypatch):
     assert status().phase == "ready"
 
 
+@pytest.mark.slow
 def test_stranger_on_the_port_is_not_taken_for_ours(home, monkeypatch):
     """The stranger answers everything with 200, our server never comes up: the start must fail, not succeed."""
     with socket.socket() as probe:
@@ -198,6 +205,7 @@ def test_stranger_on_the_port_is_not_taken_for_ours(home, monkeypatch):
         stranger.kill()
 
 
+@pytest.mark.slow
 def test_failed_start_tells_what_the_log_says_and_the_next_one_works(home, monkeypatch):
     use_fake(monkeypatch, "--exit", "3", "--say", "ValueError: To serve at least one request with ... "
              "the estimated maximum model length is 896.")  # fmt: skip
@@ -207,6 +215,7 @@ def test_failed_start_tells_what_the_log_says_and_the_next_one_works(home, monke
     assert shared_engine(None).model == "tiny-model"
 
 
+@pytest.mark.slow
 def test_start_that_takes_too_long_is_ended(home, monkeypatch):
     monkeypatch.setenv("WORKBOOK_ENGINE_START_S", "1")
     use_fake(monkeypatch, "--delay", "60")
@@ -220,6 +229,7 @@ def test_start_that_takes_too_long_is_ended(home, monkeypatch):
     assert eventually(lambda: not any(p.is_running() and p.pid != os.getpid() for p in mine))
 
 
+@pytest.mark.slow
 def test_server_that_dies_while_serving_is_reported_and_replaced(home):
     shared_engine(None)
     state = files.read_state()
@@ -234,6 +244,7 @@ def test_unreadable_state_file_is_replaced(home):
     assert shared_engine(None).model == "tiny-model"
 
 
+@pytest.mark.slow
 def test_other_settings_are_refused_while_others_use_the_engine(home, monkeypatch):
     user = child()
     assert eventually(lambda: status().phase == "ready")

@@ -107,6 +107,7 @@ def error_of(answer: httpx.Response) -> dict:
     return body["error"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", APPS.values(), ids=[made.__name__ for made in APPS.values()])
 def test_every_app_answers_404_405_422_and_a_failing_handler_in_one_shape(make, caplog):
     app, known = make()
@@ -140,6 +141,7 @@ def test_the_stub_engine_answers_as_vllm_does():
         assert error_of(answer)["code"] == status
 
 
+@pytest.mark.slow
 def test_no_app_of_the_project_is_left_out():
     made = set()
     for path in [*ROOT.glob("reference/**/*.py"), *ROOT.glob("workbook/**/*.py"), *ROOT.glob("exercises/**/*.py")]:

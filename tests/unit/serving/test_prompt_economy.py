@@ -123,6 +123,7 @@ def test_no_variant_is_compared_twice_under_one_name():
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=200)
 
 
+@pytest.mark.slow
 @given(PAIRS)
 def test_losing_one_way_is_winning_the_other_way(pairs):
     mine, theirs = [a for a, _ in pairs], [b for _, b in pairs]

@@ -189,6 +189,7 @@ def test_a_driver_that_hangs_does_not_stop_the_set_up(monkeypatch, tmp_path):
     assert machine.find_variant("auto") == "cpu"
 
 
+@pytest.mark.slow
 def test_uv_is_told_what_pip_is_configured_with(monkeypatch, tmp_path):
     config = tmp_path / "pip.conf"
     config.write_text("[global]\nindex-url = https://mirror.example/packages?a=b\ncert = /company.pem\n")

@@ -55,6 +55,7 @@ def test_a_full_disk_is_told_with_what_is_free_and_leaves_no_stamp(project):
     assert (project.venv / ".installing").exists()
 
 
+@pytest.mark.slow
 def test_after_an_interruption_what_is_half_there_is_forgotten_so_that_uv_installs_it(project):
     site = project.venv / "lib" / "python3.11" / "site-packages"
     for name, record, files in (
@@ -88,6 +89,7 @@ def test_ctrl_c_ends_uv_too_and_leaves_no_stamp(project):
     assert (project.venv / ".installing").exists()
 
 
+@pytest.mark.slow
 def test_after_kill_9_the_next_call_waits_for_the_orphan_and_ends_well(project):
     killed = project.start(FAKE_UV_SLEEP="1")
     assert eventually(lambda: project.uv_calls())
@@ -100,6 +102,7 @@ def test_after_kill_9_the_next_call_waits_for_the_orphan_and_ends_well(project):
     assert (project.venv / ".ok-auto").exists()
 
 
+@pytest.mark.slow
 def test_two_at_once_install_one_after_the_other(project):
     first = project.start(FAKE_UV_SLEEP="0.7")
     assert eventually(lambda: project.uv_calls())

@@ -64,6 +64,7 @@ def test_every_row_has_a_message_of_the_sources_a_reason_and_something_to_do(row
     assert is_said(message)
 
 
+@pytest.mark.slow
 def test_a_message_that_no_source_has_is_seen():
     assert not is_said("`the moon is in the way of the package index`")
     assert not is_said("`the disk is … empty`")

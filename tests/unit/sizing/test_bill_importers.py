@@ -56,6 +56,7 @@ def sums(rows, carried) -> dict[tuple, tuple[int, int, int]]:
     return {key: tuple(total) for key, total in found.items() if any(total)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zipped", [False, True])
 @pytest.mark.parametrize("name", list(WRITERS))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -422,6 +423,7 @@ def test_fifty_megabytes_stream_through_bounded_memory(name, zipped, tmp_path):
         assert faults.total == 0
 
 
+@pytest.mark.slow
 def test_long_names_do_not_stay_in_memory(tmp_path):
     path = tmp_path / "long"
     with open(path, "w") as file:

@@ -37,6 +37,7 @@ def test_a_request_alone_costs_what_the_model_says() -> None:
     assert (run.steps, run.tokens_out) == (3 + 3, 4)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(
     requests=st.lists(st.tuples(st.floats(0, 0.5), st.integers(1, 300), st.integers(1, 90)), min_size=1, max_size=40),

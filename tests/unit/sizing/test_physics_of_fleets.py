@@ -14,6 +14,7 @@ from reference.sizing.fleet.workload import Workload
 DRAWN = range(150)
 
 
+@pytest.mark.slow
 def test_drawn_fleets_break_no_law_and_have_some_of_everything() -> None:
     seen = dict.fromkeys(("full", "pre-empted", "shed", "timed out", "failed", "lost", "hits", "retries", "away"), 0)
     for seed in DRAWN:
@@ -57,6 +58,7 @@ def test_the_same_seed_gives_the_same_bits_and_leaps_change_nothing(seed: int) -
     assert first.replica_hours == pytest.approx(single.replica_hours, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_another_replica_does_not_make_first_tokens_later_on_average() -> None:
     """No theorem for one run: a tie that falls elsewhere may cost a request. So 20 draws, each up to 2 % worse."""
     ratios = []

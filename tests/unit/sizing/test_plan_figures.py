@@ -24,6 +24,7 @@ def texts(figure: Any) -> list[str]:
     return [text.get_text() for text in figure.findobj(matplotlib.text.Text)]
 
 
+@pytest.mark.slow
 def test_waterfall_falls_by_each_saving_to_the_bill_after() -> None:
     figure = q5_sizing.waterfall(PLAN, STATED)
     bars = figure.axes[0].patches
@@ -84,6 +85,7 @@ def test_stated_bill_names_the_tokens_at_which_a_row_is_true() -> None:
     assert "(assumed)" in found
 
 
+@pytest.mark.slow
 def test_figures_of_an_empty_plan_still_draw() -> None:
     empty = make_plan(())
     for draw in (q5_sizing.waterfall, q5_sizing.shares, q5_sizing.orders, q5_sizing.roadmap):

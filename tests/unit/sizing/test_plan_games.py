@@ -17,6 +17,7 @@ BEFORE = [[sum(1 << j for j in order[: order.index(i)]) for order in ORDERS] for
 games_of_six = st.lists(st.floats(-100, 100), min_size=63, max_size=63).map(lambda rest: [0.0, *rest])
 
 
+@pytest.mark.slow
 @given(savings=games_of_six)
 def test_shapley_is_the_mean_over_all_720_orders(savings: list[float]) -> None:
     assert len(ORDERS) == 720
@@ -27,6 +28,7 @@ def test_shapley_is_the_mean_over_all_720_orders(savings: list[float]) -> None:
         assert share == pytest.approx(sum(own[i]) / 720, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(savings=games_of_six)
 def test_shapley_shares_add_up_to_the_whole(savings: list[float]) -> None:
     assert sum(games.shapley(savings, N)) == pytest.approx(savings[ALL], abs=1e-9)
@@ -51,6 +53,7 @@ def test_strategies_that_do_the_same_get_the_same(savings: list[float], a: int, 
     assert shares[a] == pytest.approx(shares[b], abs=1e-9)
 
 
+@pytest.mark.slow
 @given(savings=games_of_six, order=st.permutations(range(N)))
 def test_every_order_ends_at_the_same_saving(savings: list[float], order: list[int]) -> None:
     assert math.fsum(games.marginals(savings, order).values()) == pytest.approx(savings[ALL], abs=1e-9)
@@ -64,6 +67,7 @@ def test_best_set_is_allowed_and_none_allowed_is_better(savings: list[float], al
     assert savings[best] >= 0
 
 
+@pytest.mark.slow
 @given(savings=games_of_six, chosen=st.integers(0, ALL), weeks=st.lists(st.floats(0.5, 10), min_size=N, max_size=N))
 def test_greedy_road_takes_the_most_per_week_each_time(savings: list[float], chosen: int, weeks: list[float]) -> None:
     road = games.greedy(savings, chosen, weeks)

@@ -140,6 +140,7 @@ def test_no_lines_make_no_lines_and_no_cost(name: str) -> None:
     assert (done.lines, done.extra) == ((), 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @given(bill=lines, seed=st.integers(0, 99))
 def test_arrays_of_draws_give_what_each_draw_gives_alone(name: str, bill: tuple[Line, ...], seed: int) -> None:

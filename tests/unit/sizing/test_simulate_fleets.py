@@ -245,6 +245,7 @@ def test_percentiles_and_windows_count_what_arrived_in_them() -> None:
         run.by_window(0)
 
 
+@pytest.mark.slow
 def test_the_evidence_names_the_point_of_validation() -> None:
     run = simulate(steady(1, 10), one(), seed=7)
     assert run.evidence.seed == 7

@@ -36,6 +36,7 @@ def waits(run: FleetRun, workload: Workload) -> np.ndarray:
     return wait
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("servers", [1, 4, 20])
 @pytest.mark.parametrize("utilisation", [0.5, 0.8, 0.9])
 def test_equal_places_wait_as_erlang_c_says(servers: int, utilisation: float) -> None:
@@ -61,6 +62,7 @@ def test_answers_of_one_length_wait_as_an_m_d_1_queue(utilisation: float) -> Non
         assert abs(found.error) <= 2 * found.half_width + 0.005
 
 
+@pytest.mark.slow
 def test_the_m_d_1_series_has_the_mean_of_pollaczek_and_khinchine() -> None:
     for rho in (0.3, 0.8, 0.9):
         at = np.arange(0, 60, 0.25) + 0.125
@@ -75,6 +77,7 @@ def test_random_routing_splits_a_poisson_stream_into_independent_queues() -> Non
     assert abs(found.error) <= 2 * found.half_width + 0.005
 
 
+@pytest.mark.slow
 def test_the_fewest_in_flight_waits_no_longer_than_chance_on_the_same_arrivals() -> None:
     workload = customers(0.85 * 5, seed=3)
     means = {}
@@ -85,6 +88,7 @@ def test_the_fewest_in_flight_waits_no_longer_than_chance_on_the_same_arrivals()
     assert means["least-loaded"] < means["round-robin"] < means["random"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("servers", "line", "offered"), [(1, 3, 0.9), (1, 1, 2.0), (4, 0, 3.0), (4, 6, 4.5)])
 def test_a_limited_line_turns_away_what_the_birth_death_formula_says(servers: int, line: int, offered: float) -> None:
     workload = customers(offered, seed=4)

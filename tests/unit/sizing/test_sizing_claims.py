@@ -88,6 +88,7 @@ def test_evidence_of_a_claim_names_the_assumptions_that_were_read() -> None:
     assert _judge(entry, Inputs(used=3)).verdict == "does-not-hold"
 
 
+@pytest.mark.slow
 def test_an_id_is_used_once() -> None:
     with pytest.raises(ValueError, match="used twice"):
         claims(1)
@@ -99,6 +100,7 @@ def test_unknown_question_is_named() -> None:
         claims(99)
 
 
+@pytest.mark.slow
 def test_json_form_has_the_documented_fields_and_a_tally() -> None:
     records = claims()
     document = json.loads(json.dumps(to_dict(records)))

@@ -58,6 +58,7 @@ def test_recorded_step_time_is_predicted_within_the_target_from_three_points() -
     assert table.median_error("tpot_ms") < 0.15
 
 
+@pytest.mark.slow
 @given(data=st.lists(st.tuples(st.integers(1, 64), st.floats(1, 500), st.floats(1, 5000)), min_size=2, max_size=6))
 def test_prediction_never_falls_with_load(data: list[tuple[int, float, float]]) -> None:
     if len({c for c, _, _ in data}) < 2:
@@ -92,6 +93,7 @@ def test_median_of_an_even_number_of_rows_is_the_middle_of_two() -> None:
     assert table.median_error("tpot_ms") == pytest.approx((0.25 + 1.0) / 2)
 
 
+@pytest.mark.slow
 def test_tables_render_with_their_medians() -> None:
     table = fit_load([point(c, 10 + c, 10) for c in (1, 4)]).compare([point(2, 12, 10)])
     assert set(table.to_dict()["median_relative_error"]) == {"output_tok_s", "tpot_ms", "ttft_ms"}

@@ -38,6 +38,7 @@ def test_funnel_shows_every_plan_of_every_stage() -> None:
     assert any("4,000/s = 4 x 1,000" in text for text in found)
 
 
+@pytest.mark.slow
 def test_funnel_follows_the_design() -> None:
     small = dataclasses.replace(Q2Assumptions(), variations=0)
     found = texts(q2_sizing.instances_funnel(corrected_design_q2(small)))
@@ -45,6 +46,7 @@ def test_funnel_follows_the_design() -> None:
     assert found != texts(q2_sizing.instances_funnel(designed()))
 
 
+@pytest.mark.slow
 def test_waterfall_starts_each_stage_where_the_medians_before_it_end() -> None:
     constant = ServiceTime.constant
     pipeline = Pipeline.of(

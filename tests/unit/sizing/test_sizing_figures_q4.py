@@ -38,6 +38,7 @@ def test_funnel_shows_what_each_tier_sees_and_decides() -> None:
     assert marks == [[[pytest.approx(10_000), 0.0]]]
 
 
+@pytest.mark.slow
 def test_fleets_show_every_stage_of_every_plan_and_both_bills() -> None:
     design = designed()
     found = texts(q4_sizing.fleets(design))
@@ -64,6 +65,7 @@ def test_precision_curves_are_bayes_rule() -> None:
     assert any("calm: 0.01 % violate, 9% of the removals right" in text for text in texts(figure))
 
 
+@pytest.mark.slow
 def test_bad_days_shade_the_event_and_say_what_it_came_to() -> None:
     stage = Stage("model", ServiceTime.exponential(0.02), 10)
     service = Service({"text": 1.0}, (stage,), {"text": ("model",)}, deadlines={"model": 0.5})

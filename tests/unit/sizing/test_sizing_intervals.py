@@ -34,6 +34,7 @@ def test_exact_interval_gives_the_published_one() -> None:
     assert exact_interval(0, 20) == pytest.approx((0.0, 0.1684), abs=1e-4)
 
 
+@pytest.mark.slow
 @given(COUNTS, st.sampled_from([0.8, 0.95, 0.99]))
 def test_exact_interval_is_that_of_scipy(case: tuple[int, int], confidence: float) -> None:
     hits, trials = case

@@ -18,6 +18,7 @@ def test_doubling_the_users_at_the_knee_gains_what_was_asked(a, b, gain):
     assert rate(2 * at) / rate(at) - 1 == pytest.approx(gain, rel=1e-4)
 
 
+@pytest.mark.slow
 @given(where=st.integers(0, len(USERS) - 1), error=st.floats(-0.1, 0.1))
 def test_one_point_that_is_a_tenth_off_moves_the_knee_by_less_than_a_third(where, error):
     rates = [c / (0.05 + 0.003 * c) for c in USERS]

@@ -46,6 +46,7 @@ def theory() -> list[dict[str, float]]:
     return against_theory()
 
 
+@pytest.mark.slow
 def test_a_million_posts_a_minute_come_within_ten_per_cent_of_theory() -> None:
     for row in theory():
         assert row["utilisation"] == pytest.approx(row["utilisation_theory"], rel=0.03), row

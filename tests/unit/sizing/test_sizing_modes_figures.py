@@ -46,6 +46,7 @@ def test_the_crossing_is_noted_where_it_is_given() -> None:
     assert drawn == pytest.approx([row["scaled_over_always_on"] for row in rows])
 
 
+@pytest.mark.slow
 def test_waits_costs_and_interruptions_are_those_of_the_runs() -> None:
     found = economics.frontier(SETTING, 1.0, 4.0, waits=(60, 300))
     figure = q7_sizing.frontier(found, SETTING.deadline_s)

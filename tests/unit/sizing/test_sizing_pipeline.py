@@ -293,6 +293,7 @@ def test_simulated_figures_carry_the_point_at_which_they_were_checked() -> None:
     assert "not validated" in run(pipeline, 50, 1000).evidence.validation
 
 
+@pytest.mark.slow
 def test_validation_point_lies_within_three_per_cent() -> None:
     off = float(validation_point().split("mean wait ")[1].split("%")[0])
     assert abs(off) < 3

@@ -103,6 +103,7 @@ def simulate(arrivals: float, service: ciw.dists.Distribution, servers: int, cus
     return statistics.fmean(means), 3.499 * statistics.stdev(means) / math.sqrt(len(means))
 
 
+@pytest.mark.slow
 def test_mmc_wait_agrees_with_an_independent_simulation() -> None:
     simulated, half_width = simulate(2.4, ciw.dists.Exponential(1.0), 3, 4000)
     formula = magnitude(mmc(rate(2.4), seconds(1), 3).mean_wait, "s")
@@ -110,6 +111,7 @@ def test_mmc_wait_agrees_with_an_independent_simulation() -> None:
     assert abs(simulated - formula) <= half_width
 
 
+@pytest.mark.slow
 def test_mgc_wait_agrees_with_an_independent_simulation() -> None:
     # Hyperexponential service with a squared coefficient of variation of 3, five servers: an approximation, so 15 %
     # are allowed on top of what the simulation itself does not know.

@@ -8,6 +8,7 @@ from reference.sizing.queueing import erlang_b, erlang_c
 from reference.sizing.review_staffing import Shifts, erlang_a, seats_for, split_by_language, staffing, zipf_shares
 
 
+@pytest.mark.slow
 @given(rate=st.floats(0.01, 20), seconds=st.floats(1, 60), ceiling=st.floats(0.3, 0.95))
 def test_seats_are_the_fewest_below_the_ceiling(rate: float, seconds: float, ceiling: float) -> None:
     seats = seats_for(rate, seconds, ceiling)

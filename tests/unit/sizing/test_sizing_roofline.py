@@ -98,6 +98,7 @@ def test_cached_tokens_never_make_prefill_slower(replica: Deployment, n_in: int,
     assert rest <= whole * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @given(batch=batches, context=prompts)
 def test_quantised_weights_never_decode_slower(batch: int, context: int) -> None:
     fp8 = dataclasses.replace(H100, weight_dtype="fp8")

@@ -35,6 +35,7 @@ def test_single_lognormal_comes_back_as_its_own_percentiles() -> None:
     assert spread.p95 == pytest.approx(4, rel=0.05)
 
 
+@pytest.mark.slow
 def test_product_of_lognormals_has_the_closed_form_spread() -> None:
     spread = monte_carlo(
         lambda a, b: a * b, {"a": 1.0, "b": Q(1, "USD")}, {"a": (0.5, 2.0), "b": (Q(0.5, "USD"), Q(2, "USD"))},

@@ -72,6 +72,7 @@ def test_capacity_is_the_smallest_of_its_limits_and_fits_in_memory(
     assert held <= max(plan.kv_tokens(), n_in + n_out / 2) * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @given(n_in=st.integers(100, 3000), n_out=st.integers(10, 1000), ttft=st.floats(0.3, 5), tpot=st.floats(0.03, 0.2))
 def test_capacity_holds_both_latency_targets(n_in: int, n_out: int, ttft: float, tpot: float) -> None:
     targets = {"ttft_target": Q(ttft, "s"), "tpot_target": Q(tpot, "s/token")}

@@ -1,6 +1,7 @@
 """The readable replica and the compiled one were written apart from each other and must agree to the token."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ def engine(seqs: int, budget: int, kv_tokens: int, block: int) -> EngineModel:
     return EngineModel("small", STEP, limits, Derived("test"))
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(
     requests=st.lists(st.tuples(st.floats(0, 0.3), st.integers(1, 70), st.integers(1, 25)), min_size=1, max_size=25),

@@ -179,6 +179,7 @@ def test_the_next_session_is_the_first_with_something_open(file):
     assert f"| {math.floor(100 * done / of + 0.5)}% | Day 2: Q2" in show.paths().markdown
 
 
+@pytest.mark.slow
 def test_whoever_has_done_everything_is_told_so(file):
     for one in all_exercises():
         keep(one.id)

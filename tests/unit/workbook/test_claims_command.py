@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from reference.sizing.claims import figure_counts, most_surprising, questions, stated_figures
 
 
@@ -17,6 +19,7 @@ def test_claims_say_how_many_figures_there_are_and_have_a_verdict(cli):
     assert f"{counts['given']} given" in line
 
 
+@pytest.mark.slow
 def test_surprising_shows_one_row_for_each_question_with_its_reason(cli):
     result = cli("claims", "--surprising")
     assert result.exit_code == 0, result.output

@@ -34,6 +34,7 @@ def test_help_loads_nothing_heavy():
     assert done.stdout.splitlines()[-1] == "loaded []"
 
 
+@pytest.mark.slow
 def test_every_command_has_a_line_of_help(cli):
     text = cli("--help").stdout
     for name in console_script.COMMANDS:

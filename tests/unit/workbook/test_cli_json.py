@@ -104,6 +104,7 @@ def test_the_security_checks_print_the_documented_names(cli, monkeypatch):
     assert set(re.findall(r"`([a-z]+(?: [a-z]+)?)`", row.split("|")[3])) == {*security.CHECKS, *security.DEEP}
 
 
+@pytest.mark.slow
 def test_claims_print_the_documented_names(cli):
     result = cli("claims", "--json")
     assert result.exit_code == 0, result.output

@@ -294,6 +294,7 @@ def test_a_module_that_cannot_be_imported_fails_without_taking_the_doctor_along(
     assert says in found.found
 
 
+@pytest.mark.slow
 def test_an_import_that_hangs_fails(tmp_path, monkeypatch):
     (tmp_path / "wb_hangs.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -83,6 +83,7 @@ def test_claims_table_shows_every_claim_with_its_verdict():
         assert page.count(f"<b>{verdict}</b>") == expected
 
 
+@pytest.mark.slow
 def test_tornado_shows_the_widest_swing_on_top():
     drivers = cost_drivers()
     widths = [swing.width for swing in drivers.swings]
@@ -93,6 +94,7 @@ def test_tornado_shows_the_widest_swing_on_top():
     assert figure.axes[0].get_yticklabels()[0].get_text() == drivers.swings[0].name.replace("_", " ")
 
 
+@pytest.mark.slow
 def test_cost_rises_with_users_and_falls_with_a_shared_prefix():
     swings = {swing.name: swing for swing in cost_drivers().swings}
     assert swings["daily_users"].at_high > swings["daily_users"].at_low
@@ -110,6 +112,7 @@ def test_moving_a_slider_redraws_the_table_for_the_new_assumption(monkeypatch):
     assert seen[-1].prompt == Q1Assumptions().prompt
 
 
+@pytest.mark.slow
 def test_table_follows_the_assumptions():
     a = Q1Assumptions()
     more = dataclasses.replace(a, daily_users=a.daily_users * 4)

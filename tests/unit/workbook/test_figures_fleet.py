@@ -62,6 +62,7 @@ def test_routing_and_retries_name_their_winner(traffic):
     assert all(f"{name}: {run.answered:.1%} answered" in said for name, run in storms.items())
 
 
+@pytest.mark.slow
 def test_a_burst_shows_the_share_in_time_of_every_design(traffic):
     runs = {"one": simulate(traffic, FleetDesign.one(ENGINE, 1)), "two": simulate(traffic, FleetDesign.one(ENGINE, 2))}
     said = texts(fleet.burst_panels(runs, 1.0, window_s=10.0))
@@ -122,6 +123,7 @@ def test_a_way_without_an_answer_is_said_to_have_none():
     assert "(+10%)" in page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", held_out.RECORDED)
 def test_recorded_tables_can_be_drawn(name):
     stored = json.loads((RESULTS / held_out.RECORDED[name]).read_text("utf-8"))

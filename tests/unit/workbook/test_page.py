@@ -34,6 +34,7 @@ def html_output(markup: str):
     return v4.new_output("display_data", data={"text/html": markup})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [
@@ -49,6 +50,7 @@ def test_a_diagram_is_drawn_without_a_script(source):
     assert "<script" not in svg
 
 
+@pytest.mark.slow
 def test_a_diagram_s_labels_are_its_text_for_readers_who_hear_it():
     assert 'alt="Diagram: 1M users, HTTPS, Gateway limits, Redis"' in mermaid_html(FLOW)
 

@@ -118,6 +118,7 @@ def test_nothing_feasible_is_exit_code_1_with_the_nearest_miss(asked):
     assert "TPOT floor" in record["nearest_miss"]["reason"]
 
 
+@pytest.mark.slow
 def test_json_is_one_object_with_every_design(asked):
     result = asked("--json", "--quick", "--price", "h200=6")
     record = json.loads(result.stdout)
@@ -234,6 +235,7 @@ def test_fields_are_plain_json(made):
     assert record["rows"][0]["evidence"]["kind"] == "SIMULATED"
 
 
+@pytest.mark.slow
 def test_the_explorer_shows_a_plan_and_follows_its_sliders(monkeypatch):
     from workbook.figures import plan_explorer
 

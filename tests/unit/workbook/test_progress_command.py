@@ -58,6 +58,7 @@ def test_before_the_first_attempt_it_says_where_to_begin_and_writes_nothing(cli,
     assert not file.exists()
 
 
+@pytest.mark.slow
 def test_json_prints_the_documented_names(cli, kept, tmp_path):
     shown = cli("progress", "--json", "--plot", str(tmp_path / "a.png"))
     assert shown.exit_code == 0, shown.output

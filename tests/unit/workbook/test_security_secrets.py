@@ -58,6 +58,7 @@ def test_a_key_that_was_removed_is_still_in_the_history(checkout):
     assert PLANTED not in found.found
 
 
+@pytest.mark.slow
 def test_a_clean_history_is_read_whole(checkout):
     root, commit = checkout
     commit("a.txt", "one\n")

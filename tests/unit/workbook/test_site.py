@@ -165,6 +165,7 @@ def test_a_folder_without_notebooks_is_refused(tmp_path):
         read_run(tmp_path, [], tmp_path)
 
 
+@pytest.mark.slow
 def test_what_run_json_says_of_a_failure_is_kept(folder, few_claims):
     run = read_run(folder, listed(folder), folder)
     run.notebooks[1].status = "failed"

@@ -127,6 +127,7 @@ def test_nothing_used_is_a_bill_of_nothing(cli, export, rows, tmp_path):
     assert "so the bill is $0" in page.read_text()
 
 
+@pytest.mark.slow
 def test_hostile_names_are_text_on_the_page_the_terminal_and_in_json(cli, export, tmp_path):
     page = tmp_path / "page.html"
     row = {**ROW, "project_id": HOSTILE, "feature": HOSTILE}
@@ -156,6 +157,7 @@ def test_names_are_read_neither_as_markup_nor_as_formulas(cli, export, tmp_path)
     assert name in page.read_text()
 
 
+@pytest.mark.slow
 def test_the_page_holds_the_figures_and_whole_drawings(cli, export, tmp_path):
     page = tmp_path / "page.html"
     assert cli("bill", export(ROW, {**ROW, "feature": "mail", "model": "gpt-4"}), "--html", str(page)).exit_code == 0

@@ -135,6 +135,7 @@ def test_a_budget_of_nothing_is_an_option_and_what_is_not_given_is_left_to_the_e
     assert module.reviewer(budget=None, suggestions=True) == {"suggestions": True}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "said"),
     [

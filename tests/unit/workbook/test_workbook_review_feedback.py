@@ -53,6 +53,7 @@ def test_review_feedback_prints_the_documented_names(cli, db):
     compare("review-feedback", printed(said), {**listed, "recorded": record}, {"recorded": None})
 
 
+@pytest.mark.slow
 def test_ten_rejections_show_the_rule_as_muted(cli, db):
     for one in ids(*map(str, range(1, 11))):
         assert cli("review-feedback", "reject", one).exit_code == 0

@@ -93,6 +93,7 @@ def test_a_rollout_is_steered_by_commands(cli, home, monkeypatch):
     assert {name for name in unknown if not name.startswith(free)} == set()
 
 
+@pytest.mark.slow
 def test_an_audit_that_was_changed_is_reported_with_exit_code_1(cli, home, monkeypatch):
     from reference.serving.redis_store import connect
 
@@ -121,6 +122,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(cli, home, args, said):
     assert said in printed(result)["error"]["message"]
 
 
+@pytest.mark.slow
 def test_without_an_engine_the_mend_is_named_and_a_rollback_still_works(cli, home, monkeypatch):
     cli("rollout", "versions", "--register", "--production", "v1.0")
     result = cli("rollout", "start", "r1", "v1.1", "--json")
@@ -152,6 +154,7 @@ def test_a_wrong_policy_file_names_the_field(tmp_path, text, said):
     assert read_policy(None) == Policy()
 
 
+@pytest.mark.slow
 def test_a_following_controller_waits_for_a_rollout_and_works_on_it(cli, home, monkeypatch):
     monkeypatch.setattr("workbook.rollout.common.named_engine", Remembers)
     waiting = cli("rollout", "watch", "--follow", "--looks", "2", "--every", "0.1")
@@ -164,6 +167,7 @@ def test_a_following_controller_waits_for_a_rollout_and_works_on_it(cli, home, m
     assert cli("rollout", "watch", "--follow", "--looks", "1").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_controller_comes_up_while_its_engine_is_down_and_pauses(cli, home, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("workbook.rollout.common.named_engine", Remembers)

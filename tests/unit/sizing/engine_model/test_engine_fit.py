@@ -12,6 +12,7 @@ from reference.sizing.engine_model.fit import TooLittle, fit_engine
 from reference.sizing.engine_model.replay import Load, replay
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("base_ms", "token_ms", "sequence_ms"), [(4, 0.094, 0.25), (20, 0.03, 0.05)])
 def test_load_points_alone_predict_loads_between_and_beyond_them(base_ms, token_ms, sequence_ms):
     model = engine(base_ms, token_ms, sequence_ms)
@@ -23,6 +24,7 @@ def test_load_points_alone_predict_loads_between_and_beyond_them(base_ms, token_
         assert found["tpot_p50_ms"] == pytest.approx(expected["tpot_p50_ms"], rel=0.05), load
 
 
+@pytest.mark.slow
 def test_load_points_win_over_steps_that_were_too_fast():
     slow, fast = engine(base_ms=12), engine(base_ms=9)
     loads = [closed(c) for c in (1, 2, 4, 8, 16)]
@@ -54,6 +56,7 @@ def test_noise_of_steps_is_read_off_their_quartiles():
     assert fitted.model.noise_cv == pytest.approx(0.02 / 1.349, rel=1e-6)  # quartiles at 0.99 and 1.01 of the median
 
 
+@pytest.mark.slow
 def test_the_worst_residual_is_the_point_that_does_not_belong():
     whole = record(engine(), loads=[closed(c) for c in (1, 2, 4, 8, 16)])
     whole.points[2] = whole.points[2].model_copy(update={"ttft_p50_ms": 5 * whole.points[2].ttft_p50_ms})

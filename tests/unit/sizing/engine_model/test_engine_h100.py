@@ -59,6 +59,7 @@ def test_limits_and_conditions_are_those_of_the_benchmark(key):
         assert "not recorded" in found.conditions["limits"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", to_calibration.KEYS)
 def test_the_script_makes_the_files_that_are_there(key, tmp_path):
     path = to_calibration.convert(key).save(tmp_path)
@@ -101,6 +102,7 @@ def test_held_out_points_of_the_h100_are_predicted(bf16):
     assert table.knee[0] == pytest.approx(table.knee[1], rel=0.5)
 
 
+@pytest.mark.slow
 def test_held_out_points_of_the_h100_in_fp8_are_predicted():
     fitted = fit_engine(records()["h100-llama-3.1-8b-fp8"], use=used)
     held = [point for point in fitted.record.points if not used(point)]

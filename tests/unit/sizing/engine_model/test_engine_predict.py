@@ -66,6 +66,7 @@ def test_a_prediction_outside_of_what_was_measured_says_so_and_abstains_if_stric
         assert words in caught.value.outside
 
 
+@pytest.mark.slow
 def test_the_batch_is_judged_by_what_the_simulation_reached():
     few = fit_engine(record(engine(), steps=False, loads=[closed(c) for c in (1, 4)]))
     assert few.model.calibrated.batch == (1, 4)
@@ -100,6 +101,7 @@ def test_nine_of_ten_intervals_hold_what_is_measured():
     assert total == 120
 
 
+@pytest.mark.slow
 def test_intervals_widen_with_the_noise_of_the_record():
     def width(noise):
         found = predict_closed(

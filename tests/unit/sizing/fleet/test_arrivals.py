@@ -25,6 +25,7 @@ def profiles(draw: st.DrawFn) -> RateProfile:
     return RateProfile(np.concatenate([[0.0], np.cumsum(lengths)]), np.array(draw(levels)), np.array(draw(levels)))
 
 
+@pytest.mark.slow
 @given(profiles(), st.sampled_from([0.5, 1.0, 2.0]), st.integers(0, 2**32))
 def test_arrivals_ascend_and_lie_within_the_horizon(profile: RateProfile, cv: float, seed: int) -> None:
     times = arrival_times(profile, _rng(seed), cv=cv)
@@ -55,6 +56,7 @@ def test_poisson_counts_have_the_mean_and_the_variance_of_poisson(seed: int) -> 
     assert rougher.var() > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_poisson_totals_vary_as_poisson(seed: int) -> None:
     rng = _rng(seed)
@@ -63,6 +65,7 @@ def test_poisson_totals_vary_as_poisson(seed: int) -> None:
     assert totals.var() == pytest.approx(100, abs=4 * 100 * math.sqrt(2 / 2000))
 
 
+@pytest.mark.slow
 @given(st.sampled_from([0.3, 0.7, 1.0, 1.41, 2.0, 3.0]), st.floats(0.1, 1000), st.integers(0, 2**32))
 @settings(max_examples=30)
 def test_gaps_have_the_coefficient_of_variation_that_was_asked_for(cv: float, rate: float, seed: int) -> None:
@@ -71,6 +74,7 @@ def test_gaps_have_the_coefficient_of_variation_that_was_asked_for(cv: float, ra
     assert gaps.mean() * rate == pytest.approx(1, abs=6 * cv / math.sqrt(100_000))
 
 
+@pytest.mark.slow
 def test_a_bursty_process_is_stationary_from_the_start() -> None:
     """As many arrivals in the first second as in any other: an ordinary renewal process would have far more."""
     rng = _rng(5)
@@ -123,6 +127,7 @@ def test_profiles_add() -> None:
     assert a.plus(b).at([2.5, 7.5]) == pytest.approx([4.5, 11.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_bursts_keep_the_mean_and_spread_counts_as_their_formula_says(seed: int) -> None:
     """Variance over mean of the counts in windows of a minute against the formula of `with_bursts`; Poisson has 1."""
@@ -136,6 +141,7 @@ def test_bursts_keep_the_mean_and_spread_counts_as_their_formula_says(seed: int)
     assert counts.var() / counts.mean() == pytest.approx(expected, rel=0.12)
 
 
+@pytest.mark.slow
 def test_bursts_are_as_likely_at_the_start_as_at_any_time() -> None:
     rng = _rng(8)
     first = [RateProfile.constant(1.0, 1.0).with_bursts(5.0, 0.1, 30.0, rng).total for _ in range(3000)]
@@ -143,6 +149,7 @@ def test_bursts_are_as_likely_at_the_start_as_at_any_time() -> None:
     assert max(first) > 4.9
 
 
+@pytest.mark.slow
 def test_bursts_can_be_as_rough_as_a_published_hour() -> None:
     """Azure's chat trace at 69.2 requests/s has a dispersion of 17.3 over a minute, which no Poisson process has."""
     times = bursty(69.2, 1.6, 0.2, 20.0, 200_000, _rng(1))

@@ -39,6 +39,7 @@ def test_the_prompt_of_an_answer_holds_its_passages_and_shares_only_the_instruct
     assert load.requests == pytest.approx(2000, abs=5 * np.sqrt(2000))
 
 
+@pytest.mark.slow
 def test_in_a_burst_of_posts_a_bounded_queue_judges_more_in_time_than_waiting_does():
     a = Q4Assumptions()
     runs = judge_days(a, seconds=600)
@@ -79,6 +80,7 @@ def test_a_gpu_without_a_record_is_taken_from_its_roofline():
     assert model.limits.max_num_seqs == 32
 
 
+@pytest.mark.slow
 def test_a_busy_hour_has_the_busy_rate_and_the_storm_loses_a_zone_for_two_minutes():
     a = Q1Assumptions()
     hour, fleet = busy_hour(a, share=0.05, engine=FAST, minutes=20)

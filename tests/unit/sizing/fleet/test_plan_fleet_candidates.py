@@ -69,6 +69,7 @@ loads = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(loads, st.floats(0.021, 0.5))
 def test_the_guess_stays_below_the_roof_and_its_limits(load, tpot_s):
     model = engine()

@@ -70,6 +70,7 @@ def test_costs_are_replicas_times_price_times_hours():
         assert all(one.survivors >= one.rate * floor for one in row.regions)
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.floats(1, 60_000), st.floats(1, 4))
 def test_a_larger_budget_never_removes_a_design(budget, factor):
@@ -81,6 +82,7 @@ def test_a_larger_budget_never_removes_a_design(budget, factor):
             assert f"${row.over_budget_usd:,.0f}" in row.reason
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None)
 @given(st.floats(0.7, 1.0), st.floats(0.8, 1.0))
 def test_tighter_targets_never_make_a_plan_cheaper(ttft, tpot):
@@ -210,6 +212,7 @@ def test_the_autoscaler_keeps_room_for_a_burst_and_for_what_may_be_gone():
     assert target_in_flight(one.engine, wanted, found, 0.5) < target
 
 
+@pytest.mark.slow
 def test_a_fleet_by_the_clock_is_up_before_the_busy_hours():
     """The first two ways are made to miss; the third has the peak's fleet up a cold start before half past eight."""
     seen = []

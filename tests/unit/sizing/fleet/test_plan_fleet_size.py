@@ -53,6 +53,7 @@ def test_a_percentile_has_a_hundred_requests_beyond_it(percentile, requests):
     assert window_requests(dataclasses.replace(SMALL, ttft_percentile=percentile, tpot_percentile=50), 600) == requests
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(rates, st.integers(0, 3))
 def test_a_size_meets_the_targets_and_stays_above_the_roof(rate, seed):
@@ -73,6 +74,7 @@ def test_one_replica_fewer_misses_a_target():
     assert not trials.at(smallest - 1).met
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rates, st.floats(1.0, 3.0))
 def test_more_users_never_need_fewer_replicas(rate, factor):
@@ -88,6 +90,7 @@ def test_tighter_targets_never_need_fewer_replicas(rate, ttft, tpot):
     assert strict == 0 or strict >= loose
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(rates)
 def test_a_size_passes_a_fresh_simulation_within_the_noise(rate):
