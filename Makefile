@@ -8,6 +8,8 @@ PROFILE ?= ci
 WORKERS ?= logical
 # Which mutants `make mutants` draws.
 SEED ?= 1
+# Even where bytecode is switched off (many container images): else each of a run's processes compiles all it imports anew.
+export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/pytest --maxprocesses 8 --dist loadscope
 BIN := .venv/bin
 STAMP := .venv/.ok-$(VARIANT)
@@ -58,7 +60,7 @@ test-unit: $(STAMP) ## the tests of one part each: minutes
 test-integration: $(STAMP) ## parts together, with real Redis, processes and pages
 	@$(PYTEST) -n $(WORKERS) -m "not slow and not engine and not notebook" tests/integration
 
-test-slow: $(STAMP) ## what takes more than two seconds each, and the browser
+test-slow: $(STAMP) ## what takes more than half a second each, and the browser
 	@$(PYTEST) -n $(WORKERS) -m "slow and not engine and not notebook"
 
 coverage: $(STAMP) ## the share of reference/ that the tests without engine and slow ones run; 85 % at least

@@ -77,6 +77,7 @@ def as_list(one):
     return one["source"] if isinstance(one.get("source"), list) else []
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(edits=st.lists(EDITS, max_size=8))
 def test_any_edit_is_read(tmp_path, edits):

@@ -53,6 +53,7 @@ def test_the_encoder_computes_what_transformers_computes(small, length):
     assert np.allclose(sentences.numpy(), mean / np.linalg.norm(mean, axis=1, keepdims=True), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_padding_leaves_the_vector_as_it_is(small):
     import torch
 
