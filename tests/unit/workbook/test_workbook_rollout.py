@@ -107,7 +107,6 @@ def test_an_audit_that_was_changed_is_reported_with_exit_code_1(cli, home, monke
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("args", "said"),
     [
