@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 PYTEST = $(BIN)/pytest --maxprocesses 8 --dist loadscope
 BIN := .venv/bin
 STAMP := .venv/.ok-$(VARIANT)
-SETUP := scripts/setup_env.py $(wildcard scripts/setup_steps/*.py)
+SETUP := scripts/setup_env.py $(filter-out %/peers.py,$(wildcard scripts/setup_steps/*.py))
 # A moved or copied folder: the commands in .venv name the old place, so no stamp of it is true.
 $(shell grep -qsF "$$(pwd -P)/.venv/bin/python" .venv/bin/workbook || rm -f .venv/.ok-* 2>/dev/null)
 
@@ -74,7 +74,8 @@ test-engine: $(STAMP) ## the tests on the engine
 test-notebooks: $(STAMP) ## every notebook through papermill in the ci profile
 	@$(BIN)/pytest -m notebook
 
-bench: .venv/.ok-$(VARIANT)-bench ## set up, then beside the peers, and the report (BENCH=--all: everything)
+bench: .venv/.ok-$(VARIANT)-bench ## set up, peers too, then compare and report (BENCH=--all: every benchmark)
+	@$(BIN)/python scripts/setup_peers.py
 	@$(BIN)/python -m benchmarks $(BENCH)
 
 lint: $(STAMP) ## ruff: style and format
@@ -97,4 +98,4 @@ constraints: ## resolve every extra anew into constraints.txt
 
 clean: ## remove .venv and everything generated; the user's cache stays
 	@test ! -x $(BIN)/workbook || $(BIN)/workbook stop || true
-	rm -rf .venv runs build .coverage* setup.log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-peers runs build .coverage* setup.log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,7 +1,7 @@
 """`workbook grade` beside `nbgrader autograde`: the same answers handed in to both, honest, wrong and hostile ones.
 
-nbgrader is no dependency: WORKBOOK_NBGRADER names a Python that has it. It runs students' code without isolation, so
-only such attacks are made here as harm nothing but the marks.
+nbgrader is no dependency: `make bench` gives it an environment of its own, or WORKBOOK_NBGRADER names one. It runs
+students' code without isolation, so only such attacks are made here as harm nothing but the marks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks.common import rotate
 from benchmarks.peers.comparing import ROUNDS, Part, paired_ratio, shares
+from benchmarks.peers.own_environment import python_of
 from exercises.catalogue import exercise, solution
 from workbook.grading.assignment import make, write
 from workbook.grading.nbgrader_export import write_course
@@ -65,10 +66,10 @@ def answers() -> dict[str, str]:
 
 
 def compare(quick: bool = False) -> Part:
-    part, python = Part(), os.environ.get(VARIABLE, "")
+    part, python = Part(), python_of(VARIABLE, "nbgrader")
     what = "wall time of a class; credit for wrong answers and attacks"
-    if not python or not Path(python).exists():
-        reason = f"{VARIABLE} names no Python with nbgrader 0.9.6, pint, numpy, scipy and genai-prices"
+    if not python:
+        reason = f"no environment with nbgrader: `make bench` makes one, or {VARIABLE} names its Python"
         part.leave_out(what, "nbgrader", reason)
         return part
     given, rounds = answers(), 1 if quick else ROUNDS

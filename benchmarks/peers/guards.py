@@ -1,6 +1,7 @@
 """The guards beside LLM Guard's scanners and Presidio, on this project's labelled sets (held-out half), text by text.
 
-The scanners run in an environment of their own, which WORKBOOK_GUARD_PEERS names: LLM Guard pins another transformers.
+The scanners run in an environment of their own, made by `make bench` or named by WORKBOOK_GUARD_PEERS: LLM Guard pins
+another transformers.
 The sets were labelled by the authors of the guards, which flatters the guards; the record says so.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import time
@@ -18,10 +18,11 @@ from typing import Any
 
 from benchmarks.common import rotate
 from benchmarks.peers.comparing import ROUNDS, Part, paired_ratio, shares
+from benchmarks.peers.own_environment import python_of
 
 Ask = Callable[..., dict[str, Any]]
 VARIABLE = "WORKBOOK_GUARD_PEERS"
-MEND = f"{VARIABLE} names no Python that has llm-guard 0.3.16 (with presidio-analyzer): make one with `pip install`"
+MEND = f"no environment with llm-guard and presidio-analyzer: `make bench` makes one, or {VARIABLE} names its Python"
 COMPARED = (
     ("secrets", "secrets", "LLM Guard Secrets"),
     ("pii", "presidio", "Presidio, pattern recognisers"),
@@ -73,7 +74,7 @@ def compare(quick: bool = False) -> Part:
     from reference.serving.guardrails.datasets import load
     from reference.serving.guardrails.evaluate import guard_predictor
 
-    part, python = Part(), os.environ.get(VARIABLE)
+    part, python = Part(), python_of(VARIABLE, "guards")
     guard, rounds = Guardrails.default(), 3 if quick else ROUNDS
     with worker(python or sys.executable) as ask:
         part.versions = ask("versions")["versions"]

@@ -1,6 +1,6 @@
 """nbgrader itself: its generate_assignment, autograde and export on the exported course, and its reader on handouts.
 
-It is no dependency: WORKBOOK_NBGRADER names a Python that has it, and pint, numpy, scipy and genai-prices beside it.
+It is no dependency: `make bench` makes an environment with it, or WORKBOOK_NBGRADER names one.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.peers.own_environment import python_of
 from workbook.grading.assignment import make
 from workbook.grading.handout import files
 from workbook.grading.nbgrader_export import write_course
 from workbook.grading.types import Student
 
 ROOT = Path(__file__).resolve().parents[3]
-PYTHON = os.environ.get("WORKBOOK_NBGRADER", "")
+PYTHON = python_of("WORKBOOK_NBGRADER", "nbgrader")
 KV, REVIEW, CUT, FUSE = IDS = ["q1-kv-per-token", "q1-replica-review", "q1-budget-cut", "q2-rank-fusion"]
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON, reason="WORKBOOK_NBGRADER names no Python with nbgrader"),
+    pytest.mark.skipif(not PYTHON, reason="no nbgrader: `make bench` or WORKBOOK_NBGRADER"),
 ]
 
 

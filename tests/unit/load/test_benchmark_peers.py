@@ -12,6 +12,7 @@ import pytest
 from benchmarks import __main__ as command
 from benchmarks import common, peers, report
 from benchmarks.peers import comparing, grading, guard_scanners, guards
+from benchmarks.peers.own_environment import python_of
 
 
 def test_nobody_is_ahead_where_the_interval_of_the_ratio_holds_one():
@@ -75,10 +76,26 @@ def test_a_comparison_that_fails_leaves_a_reason_and_the_others_go_on(monkeypatc
 
 
 def test_a_peer_without_its_environment_is_left_out_with_the_variable_that_names_one(monkeypatch):
-    monkeypatch.delenv(grading.VARIABLE, raising=False)
+    monkeypatch.setattr(grading, "python_of", lambda variable, name: "")
     part = grading.compare(quick=True)
     assert not part.rows
     assert grading.VARIABLE in part.missing[0]["reason"]
+
+
+def test_a_named_python_wins_over_the_one_that_was_made_and_a_wrong_name_is_said(tmp_path, monkeypatch):
+    monkeypatch.delenv("ONE", raising=False)
+    made = tmp_path / "peer" / "bin" / "python"
+    made.parent.mkdir(parents=True)
+    made.touch()
+    assert python_of("ONE", "peer", tmp_path) == "", "its set-up did not end"
+    (tmp_path / "peer" / ".made-from").touch()
+    assert python_of("ONE", "peer", tmp_path) == str(made)
+    assert python_of("ONE", "other", tmp_path) == ""
+    monkeypatch.setenv("ONE", sys.executable)
+    assert python_of("ONE", "peer", tmp_path) == sys.executable
+    monkeypatch.setenv("ONE", str(tmp_path / "gone"))
+    with pytest.raises(ValueError, match=r"ONE=.*gone: no such file"):
+        python_of("ONE", "peer", tmp_path)
 
 
 def test_scanners_that_are_not_installed_say_which_module_is_missing():
