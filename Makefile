@@ -4,8 +4,10 @@ PYTHON ?= $(shell for p in python3.12 python3.11 python3 python; do \
 # cpu or gpu forces vLLM's build; auto looks for an NVIDIA GPU.
 VARIANT ?= auto
 PROFILE ?= ci
-# Processes of the tests that need no engine. More than eight load torch more often than they save time.
-WORKERS ?= logical
+# Processes of the tests that need no engine: one for each core where they compute, one more where they wait for servers
+# half of the time. More than eight load torch more often than they save time.
+WORKERS ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+WAITING := $(shell expr $(WORKERS) + 1)
 # Which mutants `make mutants` draws.
 SEED ?= 1
 # Even where bytecode is switched off (many container images): else each of a run's processes compiles all it imports anew.
@@ -17,7 +19,7 @@ SETUP := scripts/setup_env.py $(filter-out %/peers.py,$(wildcard scripts/setup_s
 # A moved or copied folder: the commands in .venv name the old place, so no stamp of it is true.
 $(shell grep -qsF "$$(pwd -P)/.venv/bin/python" .venv/bin/workbook || rm -f .venv/.ok-* 2>/dev/null)
 
-.PHONY: help setup lab notebooks test check test-unit test-integration test-slow test-engine test-notebooks coverage bench lint format types mutants constraints clean
+.PHONY: help setup lab notebooks test check test-unit test-integration test-slow test-cpu test-engine test-notebooks coverage bench lint format types mutants constraints clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -52,16 +54,20 @@ test: $(STAMP) ## set up, then lint, types and every test that takes seconds
 	@$(call parts,lint types test-unit test-integration test-engine)
 
 check: $(STAMP) ## everything, slow tests and notebooks included; CI runs this
-	@$(call parts,lint types test-unit test-integration test-slow test-engine test-notebooks)
+	@$(call parts,lint types test-cpu test-engine test-notebooks)
 
 test-unit: $(STAMP) ## the tests of one part each: minutes
 	@$(PYTEST) -n $(WORKERS) -m "not slow and not engine and not notebook" tests/unit tests/notebooks
 
 test-integration: $(STAMP) ## parts together, with real Redis, processes and pages
-	@$(PYTEST) -n $(WORKERS) -m "not slow and not engine and not notebook" tests/integration
+	@$(PYTEST) -n $(WAITING) -m "not slow and not engine and not notebook" tests/integration
 
 test-slow: $(STAMP) ## what takes more than half a second each, and the browser
-	@$(PYTEST) -n $(WORKERS) -m "slow and not engine and not notebook"
+	@$(PYTEST) -n $(WAITING) -m "slow and not engine and not notebook"
+
+# In one run: what every process has to load and to collect, it does once.
+test-cpu: $(STAMP) ## unit, integration and slow tests together
+	@$(PYTEST) -n $(WAITING) -m "not engine and not notebook"
 
 coverage: $(STAMP) ## the share of reference/ that the tests without engine and slow ones run; 85 % at least
 	@$(PYTEST) -n $(WORKERS) -q -m "not slow and not engine and not notebook" \
