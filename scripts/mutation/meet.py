@@ -80,7 +80,7 @@ def in_child(copy: Path, arguments: list[str], log: Path, longest_s: float, plug
             os.environ |= {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
             import pytest
 
-            fixed = ["-q", "-p", "no:cacheprovider", "-m", "not engine and not notebook and not slow"]
+            fixed = ["-q", "-p", "no:cacheprovider", "-m", "not engine and not notebook"]
             status = int(pytest.main([*fixed, *arguments], plugins=plugins))
         finally:
             os._exit(status)
@@ -132,7 +132,18 @@ def put_in(functions: dict[tuple[str, str, int], types.CodeType]) -> bool:
     return met
 
 
-class Living:
+def is_slow(item: Any) -> bool:
+    return item.get_closest_marker("slow") is not None
+
+
+class QuickFirst:
+    """A pytest plugin: slow tests after all others, and of those of parts together none."""
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        items[:] = sorted((one for one in items if not is_slow(one) or "/unit/" in one.nodeid), key=is_slow)
+
+
+class Living(QuickFirst):
     """A pytest plugin: instead of the tests, each mutant in a fork of its own with the tests that meet it."""
 
     def __init__(self, jobs: list[Job], copy: Path, out: Path) -> None:
@@ -151,7 +162,8 @@ class Living:
         gc.freeze()
         with self.out.open("w") as stream:
             for job in self.jobs:
-                result = self._one(session, [item for name in job.tests for item in items[name]], job)
+                meets = [item for name in job.tests for item in items[name]]
+                result = self._one(session, sorted(meets, key=is_slow), job)
                 print(json.dumps(result), file=stream, flush=True)
         return True
 
@@ -191,7 +203,7 @@ class Living:
         return result | {"outcome": outcome, "by": note.read_text(), "seconds": round(time.monotonic() - began, 1)}
 
 
-class Enough:
+class Enough(QuickFirst):
     """A pytest plugin: skips what follows once tests that passed have used the CPU time that a mutant gets."""
 
     def pytest_sessionstart(self) -> None:
