@@ -26,7 +26,10 @@ class OwnInterpreter(KernelSpecManager):
 
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        return KernelSpec(argv=argv, display_name="workbook", language="python", resource_dir="")
+        # Bytecode is kept, also where it is switched off (many container images): else every kernel, and every process
+        # that a notebook starts, compiles all that it imports anew.
+        env = {"PYTHONDONTWRITEBYTECODE": ""}
+        return KernelSpec(argv=argv, env=env, display_name="workbook", language="python", resource_dir="")
 
 
 def kernel_manager(folder: Path) -> AsyncKernelManager:

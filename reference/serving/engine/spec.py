@@ -152,6 +152,9 @@ class EngineSpec:
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
+            # Bytecode is kept, also where it is switched off (many container images): three processes of a server would
+            # compile a thousand modules of vLLM each, at every start.
+            "PYTHONDONTWRITEBYTECODE": "",
             # torch's gloo listens on the address of the host's name, which other machines may reach.
             "GLOO_SOCKET_IFNAME": os.environ.get("GLOO_SOCKET_IFNAME", "lo"),
         }

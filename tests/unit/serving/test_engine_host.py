@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -200,3 +202,10 @@ def test_the_workers_of_an_engine_talk_over_loopback_unless_told_otherwise(spec,
     assert spec.environment("key")["GLOO_SOCKET_IFNAME"] == "lo"
     monkeypatch.setenv("GLOO_SOCKET_IFNAME", "eth1")
     assert spec.environment("key")["GLOO_SOCKET_IFNAME"] == "eth1"
+
+
+def test_a_server_keeps_its_bytecode_where_that_is_switched_off(spec, monkeypatch):
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    server = [sys.executable, "-S", "-c", "import sys; print(sys.dont_write_bytecode)"]
+    said = subprocess.check_output(server, env={**os.environ, **spec.environment("key")}, text=True)
+    assert said.strip() == "False"

@@ -115,17 +115,18 @@ def test_a_value_that_is_not_finite_fails_in_its_cell(project, tmp_path):
     assert "ttft is nan" in outcome.failure.message
 
 
-def test_the_kernel_is_this_interpreter_whatever_kernels_are_installed(project, tmp_path, monkeypatch):
+def test_the_kernel_is_this_interpreter_whatever_is_installed_and_keeps_its_bytecode(project, tmp_path, monkeypatch):
     decoy = tmp_path / "jupyter" / "kernels" / "python3"
     decoy.mkdir(parents=True)
     spec = {"argv": ["/bin/false", "{connection_file}"], "display_name": "decoy", "language": "python"}
     (decoy / "kernel.json").write_text(json.dumps(spec))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     source = "# %%\nimport os, sys\nfrom workbook.values import record\nrecord('python', sys.executable)\n"
-    project.add("q1_x", source + "record('folder', os.getcwd())\n")
+    project.add("q1_x", source + "record('folder', os.getcwd())\nrecord('bytecode', not sys.dont_write_bytecode)\n")
     [outcome] = run_all(project, tmp_path).notebooks
     values = {value.name: value.value for value in outcome.values}
-    assert values == {"python": sys.executable, "folder": str(project.notebooks)}
+    assert values == {"python": sys.executable, "folder": str(project.notebooks), "bytecode": True}
 
 
 def test_the_kernel_s_channels_are_files_of_this_user_and_are_removed(project, tmp_path):
