@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import os
 import shutil
 import signal
+import ssl
+import types
 from collections.abc import Iterator
 
 import pytest
@@ -26,12 +30,30 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+# Each client of httpx reads all root certificates, 25 ms of CPU time, also one for the loopback: once is enough.
+ssl.create_default_context = functools.cache(ssl.create_default_context)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that need a GPU are skipped where there is none."""
     if shutil.which("nvidia-smi") is None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU, and nvidia-smi is not here"))
+
+
+@pytest.fixture(scope="session")
+def quick_servers() -> Iterator[None]:
+    """Servers on threads of this process end at once: uvicorn sleeps 0.1 s two or three times for each, most of the
+    time of a test that starts one."""
+    from uvicorn import server
+
+    async def sleep(seconds: float) -> None:
+        await asyncio.sleep(seconds / 20)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server, "asyncio", types.SimpleNamespace(**{**vars(asyncio), "sleep": sleep}))
+        yield
 
 
 @pytest.fixture(scope="session")

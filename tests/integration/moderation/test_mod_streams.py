@@ -24,6 +24,7 @@ def approve(posts):
 @pytest.fixture
 def server():
     with private_redis() as server:
+        connect(server.url).config_set("hz", 500)  # it looks for reads whose time is up so often, else every 100 ms
         yield server
 
 
