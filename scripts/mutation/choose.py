@@ -1,4 +1,4 @@
-"""Which tests a mutant meets."""
+"""Which tests a mutant meets, and which of them first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 TOPS = ("reference", "exercises", "workbook")
 FILES = 6  # test files of a module at most
+# Tests that compare all that a room says with what was reviewed: seconds, and they meet nearly every line.
+BROAD = "_as_reviewed"
 
 
 class Imports:
@@ -40,6 +42,7 @@ class Imports:
         """Paths below the root, at most FILES of them."""
         wanted, stem = {self._name(self.root / path, self.root)}, Path(path).stem
         chosen = [test for test in self.in_test if test.stem.endswith(f"_{stem}")]
+        chosen += [test for test in self.in_test if self._is_broad(test, path) and test not in chosen]
         for _distance in range(4):
             near = [test for test, names in self.in_test.items() if names & wanted and test not in chosen]
             chosen += sorted(near, key=lambda test: (stem not in test.stem, len(self.in_test[test]), str(test)))
@@ -48,4 +51,17 @@ class Imports:
                 break
         # Loaded by its name, as claims are: the tests named for its folder.
         chosen = chosen or [test for test in self.in_test if test.stem.endswith(f"_{Path(path).parent.name}")]
-        return [str(test.relative_to(self.root)) for test in chosen[:FILES]]
+        first = sorted(chosen[:FILES], key=lambda test: not self._is_broad(test, path))
+        return [str(test.relative_to(self.root)) for test in first]
+
+    @staticmethod
+    def _is_broad(test: Path, path: str) -> bool:
+        """Whether it reviews the room of the module; those about claims come in only for claims."""
+        if not test.stem.endswith(BROAD) or f"/{test.parent.name}/" not in path:
+            return False
+        return "claims" not in test.stem or "/claims/" in path
+
+
+def is_own(name: str, path: str) -> bool:
+    """Whether a test (pytest's name) has the module itself as its parameter."""
+    return f"[{'.'.join(Path(path).with_suffix('').parts).removesuffix('.__init__')}]" in name
