@@ -20,6 +20,7 @@
 profile = "ci"  # which evaluation cases: ci, laptop or full
 sizes_n = 40  # changes whose size is measured
 judged = 40  # findings shown to the small model
+lines_n = 6  # changes that the small model describes in one line
 posted = 24  # reviews posted to a fake GitHub
 replayed = 400  # changes in the learning replay
 repeats = 20  # of each framework comparison
@@ -29,6 +30,7 @@ import asyncio
 import dataclasses
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -220,9 +222,10 @@ from reference.agents.evaluation import build_cases
 from reference.agents.experiments.posting import post_reviews
 
 cases, _, _ = build_cases(profile, "tuning")
-chosen = [case for case in cases if not case.clean][:: max(1, len(cases) // posted)][:posted]
+chosen = cases[:: max(1, len(cases) // posted)][:posted]
 quiet = default_reviewer()
-reviews = [await quiet.review(case.change()) for case in chosen]
+with ThreadPoolExecutor(2) as pool:
+    reviews = list(pool.map(quiet.review_now, [case.change() for case in chosen]))
 outcome = post_reviews([review, *reviews])
 record("posted", {"accepted": outcome.accepted, "rejected": outcome.rejected, "comments": outcome.comments},
        evidence=measured_here("post_reviews", len(reviews) + 1, "each once"))  # fmt: skip
@@ -293,14 +296,14 @@ table([(kind, n, met, f"{met / n:.0%} [{low:.0%}, {high:.0%}]", report.unposted.
 # %%
 from reference.agents.evaluation.ablations import ablations
 
-variants = await asyncio.to_thread(ablations, profile, "tuning")
+variants = await asyncio.to_thread(ablations, profile, "held-out", tools_only=report)
 cells = [
     (one.name, f"{r.overall.precision:.2f}", f"{r.overall.recall:.2f}", f"{r.latency['p50']:.2f} s", one.note)
     if (r := one.report) is not None
     else (one.name, "", "", "", one.note)
     for one in variants
 ]
-table(cells, ["variant, on the tuning packages", "precision", "recall", "p50", "note"])
+table(cells, ["variant, on the held-out packages", "precision", "recall", "p50", "note"])
 
 # %% [markdown]
 # ### 4.6 Hostile pull requests
@@ -334,14 +337,16 @@ table([(name, len(ids), "; ".join(ids)) for name, ids in outcomes.items()], ["th
 # says nothing that the change does not), and to triage findings whose truth is known:
 
 # %%
+from reference.agents.evaluation.matcher import match
 from reference.agents.experiments.tiers import headlines, labelled, triage_trials
 from reference.agents.llm import GatedTier, OpenAIModel, Triage, calibrate
 from reference.serving.engine import shared_engine
 
 engine = shared_engine()
 model = OpenAIModel.of_engine(engine)
-lines = await headlines(model, [change, *(case.change() for case in chosen[:5])])
-trials = await triage_trials(model, labelled(variants[0].report.outcomes, judged))
+lines = await headlines(model, [change, *(one.change for one in reviews[: lines_n - 1])])
+judged_before = [match(case, one.findings) for case, one in zip(chosen, reviews, strict=True)]
+trials = await triage_trials(model, labelled(judged_before, judged))
 worth = calibrate(trials, model.name, Triage.version)
 gate = GatedTier(Triage(), worth)
 record("triage", {"f1_alone": worth.f1_alone, "f1_with": worth.f1_with, "lost": worth.lost, "verdict": worth.verdict or "on"},

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reference.agents.interfaces import Context, Specialist
-from reference.agents.types import Agent, AgentReport, Finding, Status
+from reference.agents.types import Agent, AgentReport, Finding, ReviewError, Status
 
 from .evaluate import Report, Reviewing, build_cases, run_cases, summarised
 
@@ -46,15 +46,26 @@ class AllInOne:
 
 
 def ablations(
-    profile: str = "ci", split: str = "tuning", reviewer: Reviewing | None = None, model_reviewer: Any = None
-) -> list[Ablation]:
+    profile: str = "ci", split: str = "tuning", reviewer: Reviewing | None = None, model_reviewer: Any = None, *,
+    tools_only: Report | None = None,
+) -> list[Ablation]:  # fmt: skip
     """Rows: five specialists with tools only; one with all tools; with a language model, if one was let in.
 
     Args:
         reviewer: tools only; the default one without.
         model_reviewer: a Reviewer whose language tier passed its gate, None without such a model.
+        tools_only: the first row, where `evaluate` has just measured it on the same profile and split.
+
+    Raises:
+        ReviewError: an unknown profile or split, or `tools_only` is of another.
     """
     from reference.agents.orchestrator import default_reviewer, five_specialists
+
+    if tools_only is not None and (tools_only.profile, tools_only.split) != (profile, split):
+        raise ReviewError(
+            f"tools_only is of {tools_only.profile}, {tools_only.split}, the others would be of {profile}, {split}; "
+            "evaluate it on the same cases"
+        )
 
     cases, origin, problems = build_cases(profile, split)
 
@@ -63,7 +74,7 @@ def ablations(
         return summarised(outcomes, failed, profile, split, origin, problems)
 
     rows = [
-        Ablation("tools only, five specialists", run(reviewer or default_reviewer())),
+        Ablation("tools only, five specialists", tools_only or run(reviewer or default_reviewer())),
         Ablation(
             "tools only, one specialist", run(SingleReviewer(five_specialists())), "the same tools, one after the other"
         ),

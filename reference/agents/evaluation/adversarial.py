@@ -6,6 +6,7 @@ import json
 import re
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,10 @@ def adversarial_cases() -> tuple[Attack, ...]:
     return attacks()
 
 
-def run_adversarial(reviewer: Reviewing | None = None, only: tuple[Attack, ...] | None = None) -> list[AdversarialRow]:
-    """One row per attack; all must be `passed`.
+def run_adversarial(
+    reviewer: Reviewing | None = None, only: tuple[Attack, ...] | None = None, *, workers: int = 2
+) -> list[AdversarialRow]:
+    """One row per attack, in their order, `workers` of them at a time; all must be `passed`.
 
     Raises:
         ReviewError: the fault is not found even without an attack, so nothing could be said about attacks.
@@ -63,7 +66,10 @@ def run_adversarial(reviewer: Reviewing | None = None, only: tuple[Attack, ...] 
         usual = _planted(reviewer.review_now(change_of(plain, Path(folder) / "canary", Path(folder))).findings)
     if usual is None:
         raise ReviewError("the planted fault is not found without an attack; a security specialist is needed")
-    return [_one(attack, reviewer, usual.severity) for attack in (attacks() if only is None else only)]
+    with ThreadPoolExecutor(workers) as pool:
+        return list(
+            pool.map(lambda attack: _one(attack, reviewer, usual.severity), attacks() if only is None else only)
+        )
 
 
 def change_of(attack: Attack, canary: Path, folder: Path) -> Change:

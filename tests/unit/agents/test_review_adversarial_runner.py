@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import threading
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,20 @@ def test_a_finder_that_only_reads_passes() -> None:
         Finder(), one("noqa on the fault") + one("conftest.py runs code") + one("injection in the title")
     )
     assert [row.problem for row in rows] == ["", "", ""]
+
+
+def test_attacks_run_side_by_side_and_are_told_in_their_order() -> None:
+    both = threading.Barrier(2, timeout=10)  # breaks unless two reviews are under way at once
+
+    class Waiting(Finder):
+        def review_now(self, change: Change) -> Review:
+            if change.title != "Pack folders":
+                both.wait()
+            return super().review_now(change)
+
+    pair = (*one("injection in the title"), Attack("another title", title="Store folders"))
+    rows = run_adversarial(Waiting(), pair, workers=2)
+    assert [(row.id, row.problem) for row in rows] == [(attack.id, "") for attack in pair]
 
 
 def test_code_that_ran_is_seen() -> None:

@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.agents.evaluation import matcher
+from reference.agents.evaluation.ablations import ablations
 from reference.agents.evaluation.cases import Case, Expected, Place
 from reference.agents.evaluation.evaluate import run_cases, summarised
 from reference.agents.evaluation.matcher import match, meets
 from reference.agents.evaluation.metrics import clean_figures, cluster_bootstrap, latency, rates, suggest_posted
-from reference.agents.types import Agent, Change, Finding, Severity
+from reference.agents.types import Agent, Change, Finding, ReviewError, Severity
 
 QUALITY = frozenset({Agent.QUALITY})
 
@@ -179,3 +180,17 @@ def test_a_case_that_cannot_be_reviewed_is_named_and_counts_as_missed() -> None:
     assert report.kinds == {"quality": (2, 3)}
     assert report.cost == 0.5
     assert report.to_dict()["specialists"][1]["precision"] is None
+
+
+def test_a_row_that_was_measured_before_is_taken_as_it_is_and_only_of_the_same_cases(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = "reference.agents.evaluation.ablations"
+    monkeypatch.setattr(f"{run}.build_cases", lambda profile, split: ([case()], "releases", ()))
+    monkeypatch.setattr(f"{run}.run_cases", lambda cases, reviewer: ([match(one, ()) for one in cases], {}))
+    measured = summarised([], {}, "ci", "held-out", "releases", ())
+    first, second, *_ = ablations("ci", "held-out", tools_only=measured)
+    assert first.report is measured
+    assert len(second.report.outcomes) == 1
+    with pytest.raises(ReviewError, match=r"tools_only is of ci, held-out.*of ci, tuning"):
+        ablations("ci", "tuning", tools_only=measured)
