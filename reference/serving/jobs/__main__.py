@@ -11,7 +11,8 @@ import sys
 from reference.serving.jobs.settings import JobSettings, JobSettingsError
 
 
-async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
+async def work(settings: JobSettings, stop: asyncio.Event, *, drills: bool = False, webhooks: bool = True) -> None:
+    """Works until `stop` is set, in the running loop; `main` says what `drills` and `webhooks` are."""
     import httpx
 
     from reference.serving.ending import end_tasks
@@ -22,10 +23,6 @@ async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
     from reference.serving.jobs.yielding import Yielding, engine_load
     from reference.serving.redis_store import connect_async
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
     client = connect_async(settings.redis_url or None, timeout_s=5.0)
     store = JobStore(client, settings)
     known = handlers(settings, drills=drills)
@@ -45,6 +42,14 @@ async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
                 await chat.close()
             await client.aclose()
     print(f"worker {worker.name}: {worker.counts}", file=sys.stderr)
+
+
+async def _run(settings: JobSettings, drills: bool, webhooks: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    await work(settings, stop, drills=drills, webhooks=webhooks)
 
 
 def main() -> int:

@@ -8,8 +8,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "gateway"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "unit" / "gateway"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
 from fake_engine import FakeEngine, running_engine
 from modes_parts import Service
+from thread_worker import worker_on_a_thread
 from tiny_model import write_tiny_model
 
 from reference.serving.gateway import Settings, run_in_thread
@@ -37,13 +39,19 @@ def fake() -> Iterator[FakeEngine]:
 
 
 class Starter:
-    """Starts services (and workers) in front of one fake engine and one Redis."""
+    """Starts services in front of one fake engine and one Redis; with a worker on a thread, or with processes of
+    workers for tests that kill some."""
 
     def __init__(self, stack: ExitStack, fake: FakeEngine, redis_url: str, model_dir: Path) -> None:
         self._stack, self._fake, self._redis_url, self._model_dir = stack, fake, redis_url, model_dir
 
     def __call__(
-        self, workers: int = 0, modes: dict[str, Any] | None = None, jobs: dict[str, Any] | None = None, **gateway: Any
+        self,
+        worker: bool = False,
+        processes: int = 0,
+        modes: dict[str, Any] | None = None,
+        jobs: dict[str, Any] | None = None,
+        **gateway: Any,
     ) -> Service:
         settings = Settings(
             **{
@@ -64,7 +72,9 @@ class Starter:
         )
         extension = Modes(job_settings, ModesSettings(**{"batch_keep_s": 0.05, **(modes or {})}))
         gateway_ = self._stack.enter_context(run_in_thread(settings, extensions=[extension]))
-        fleet = self._stack.enter_context(fleets.running(job_settings, workers)) if workers else None
+        fleet = self._stack.enter_context(fleets.running(job_settings, processes)) if processes else None
+        if worker:
+            self._stack.enter_context(worker_on_a_thread(job_settings))
         return Service(gateway_, extension, fleet, settings)
 
 

@@ -40,7 +40,7 @@ class Service:
             if status["status"] in {"succeeded", "dead", "cancelled"}:
                 return status
             assert time.monotonic() < deadline, status
-            time.sleep(0.03)
+            time.sleep(0.01)
 
     def other_tenant(self) -> str:
         with redis_store.connect(self.settings.redis_url) as client:

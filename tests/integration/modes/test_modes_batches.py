@@ -27,13 +27,12 @@ def ended(client, batch_id, timeout_s=30.0):
     deadline = time.monotonic() + timeout_s
     while (batch := client.batches.retrieve(batch_id)).status not in {"completed", "cancelled"}:
         assert time.monotonic() < deadline, batch
-        time.sleep(0.05)
+        time.sleep(0.01)
     return batch
 
 
-@pytest.mark.slow
 def test_openais_client_gets_every_line_answered_in_the_order_of_the_file(start):
-    client = start(workers=1).gateway.client()
+    client = start(worker=True).gateway.client()
     batch = ended(client, begin(client, lines(30)).id)
     assert (batch.request_counts.completed, batch.request_counts.failed, batch.request_counts.total) == (30, 0, 30)
     assert batch.metadata == {"team": "a"}
@@ -43,10 +42,9 @@ def test_openais_client_gets_every_line_answered_in_the_order_of_the_file(start)
     assert [one.id for one in client.batches.list().data] == [batch.id]
 
 
-@pytest.mark.slow
 def test_lines_that_fail_are_in_the_error_file_and_the_rest_in_the_output(start, fake):
     fake.statuses = [400, 400]
-    client = start(workers=1).gateway.client()
+    client = start(worker=True).gateway.client()
     batch = ended(client, begin(client, lines(6)).id)
     assert (batch.request_counts.completed, batch.request_counts.failed) == (4, 2)
     errors = [json.loads(row) for row in client.files.content(batch.error_file_id).text.splitlines()]
@@ -74,13 +72,12 @@ def test_a_bad_line_is_named_by_its_number_and_nothing_is_begun(start, fake, row
     assert client.batches.list().data == []
 
 
-@pytest.mark.slow
 def test_a_cancelled_batch_keeps_what_was_done(start, fake):
-    fake.ttft = 0.2
-    client = start(workers=1, jobs={"slots_low": 1}).gateway.client()
+    fake.ttft = 0.05
+    client = start(worker=True, jobs={"slots_low": 1}).gateway.client()
     batch = begin(client, lines(40))
     while client.batches.retrieve(batch.id).request_counts.completed < 2:
-        time.sleep(0.05)
+        time.sleep(0.01)
     client.batches.cancel(batch.id)
     batch = ended(client, batch.id)
     assert batch.status == "cancelled"
@@ -89,18 +86,16 @@ def test_a_cancelled_batch_keeps_what_was_done(start, fake):
     assert len(client.files.content(batch.output_file_id).text.splitlines()) == batch.request_counts.completed
 
 
-@pytest.mark.slow
 def test_a_batch_that_was_begun_by_a_process_that_died_is_ended_by_the_next(start, modes_redis, monkeypatch):
     service = start(modes={"batch_keep_s": 3600})  # this process never brings it forward
     batch = begin(service.gateway.client(), lines(5))
-    other = start(workers=1)
+    other = start(worker=True)
     client = other.gateway.client(api_key=service.gateway.api_key)
     assert ended(client, batch.id).request_counts.completed == 5
 
 
-@pytest.mark.slow
 def test_a_line_that_was_handed_over_twice_is_answered_once(start, modes_redis, fake):
-    service = start(workers=1)
+    service = start(worker=True)
     client = service.gateway.client()
     batch = begin(client, lines(5))
     with redis_store.connect(modes_redis.url) as redis:  # as if the process had died before noting how far it was
@@ -146,10 +141,9 @@ def test_files_have_limits(start):
     assert service.call("POST", "/v1/files", content=b"x", headers={"content-type": "text/plain"}).status_code == 400
 
 
-@pytest.mark.slow
 def test_batches_wait_while_live_traffic_keeps_the_engine_busy(start, fake):
     fake.waiting = 50  # what the engine's gauge says
-    service = start(workers=1, jobs={"yield_running": 5, "yield_most_s": 60})
+    service = start(worker=True, jobs={"yield_running": 5, "yield_most_s": 60})
     client = service.gateway.client()
     batch = begin(client, lines(3))
     live = service.job(priority="high").json()["id"]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from modes_parts import CHAT, Service
+from thread_worker import worker_on_a_thread
 
 from reference.serving import redis_store
 from reference.serving.jobs import fleet as fleets
@@ -12,7 +13,7 @@ from reference.serving.jobs import fleet as fleets
 
 @pytest.mark.slow
 def test_a_job_is_taken_with_202_and_its_result_is_the_engines_answer(start):
-    service = start(workers=1)
+    service = start(processes=1)
     taken = service.job()
     assert taken.status_code == 202
     assert taken.headers["location"] == f"/v1/jobs/{taken.json()['id']}"
@@ -31,9 +32,8 @@ def test_a_result_that_is_not_there_yet_says_so(start):
     assert "retry-after" in reply.headers
 
 
-@pytest.mark.slow
 def test_the_same_idempotency_key_gives_the_same_job_and_another_body_409(start, fake):
-    service = start(workers=1)
+    service = start(worker=True)
     key = {"idempotency-key": "order-1"}
     first, second = service.job(headers=key), service.job(headers=key)
     assert second.json()["id"] == first.json()["id"]
@@ -100,10 +100,9 @@ def test_a_tenant_cannot_fill_the_queue_for_others(start):
     assert other.status_code == 202
 
 
-@pytest.mark.slow
 def test_a_request_that_the_engine_refuses_is_a_dead_letter_at_once(start, fake):
     fake.statuses = [400]
-    service = start(workers=1)
+    service = start(worker=True)
     job_id = service.job().json()["id"]
     status = service.ended(job_id)
     assert (status["status"], status["attempts"]) == ("dead", 1)
@@ -112,10 +111,9 @@ def test_a_request_that_the_engine_refuses_is_a_dead_letter_at_once(start, fake)
     assert service.call("GET", f"/v1/jobs/{job_id}/result").json()["error"]["code"] == "job_failed"
 
 
-@pytest.mark.slow
 def test_a_dead_letter_can_be_tried_anew_once(start, fake):
     fake.statuses = [400]
-    service = start(workers=1)
+    service = start(worker=True)
     job_id = service.job().json()["id"]
     service.ended(job_id)
     again = service.call("POST", f"/v1/jobs/{job_id}/retry")
@@ -124,10 +122,9 @@ def test_a_dead_letter_can_be_tried_anew_once(start, fake):
     assert service.call("POST", f"/v1/jobs/{job_id}/retry").json()["id"] == again.json()["id"]
 
 
-@pytest.mark.slow
 def test_a_failing_engine_is_tried_again_and_given_up_with_a_count(start, fake):
     fake.statuses = [500, 500]
-    service = start(workers=1)
+    service = start(worker=True)
     status = service.ended(service.job().json()["id"])
     assert (status["status"], status["attempts"]) == ("succeeded", 3)
     fake.statuses = [500] * 2
@@ -136,13 +133,12 @@ def test_a_failing_engine_is_tried_again_and_given_up_with_a_count(start, fake):
     assert "2 tries" in status["error"]
 
 
-@pytest.mark.slow
 def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_at_its_next_sign_of_life(start, fake):
     service = start()
     waiting = service.job().json()["id"]
     assert service.call("POST", f"/v1/jobs/{waiting}/cancel").json()["status"] == "cancelled"
     fake.ttft = 30
-    service = start(workers=1, jobs={"lease_s": 0.6, "redeliver_s": 2})
+    service = start(worker=True, jobs={"lease_s": 0.6, "redeliver_s": 2})
     running = service.job().json()["id"]
     _until(service, running, "running")
     assert service.call("POST", f"/v1/jobs/{running}/cancel").json()["cancelling"] is True
@@ -153,13 +149,13 @@ def _until(service: Service, job_id: str, state: str) -> None:
     deadline = time.monotonic() + 15
     while service.call("GET", f"/v1/jobs/{job_id}").json()["status"] != state:
         assert time.monotonic() < deadline
-        time.sleep(0.03)
+        time.sleep(0.01)
 
 
 @pytest.mark.slow
 def test_a_job_whose_worker_is_killed_is_answered_by_another(start, fake):
     fake.ttft = 1.0
-    service = start(workers=1, jobs={"lease_s": 0.9, "redeliver_s": 1})
+    service = start(processes=1, jobs={"lease_s": 0.9, "redeliver_s": 1})
     job_id = service.job().json()["id"]
     _until(service, job_id, "running")
     service.fleet.kill()
@@ -168,26 +164,22 @@ def test_a_job_whose_worker_is_killed_is_answered_by_another(start, fake):
     assert (status["status"], status["attempts"]) == ("succeeded", 2)
 
 
-@pytest.mark.slow
 def test_a_message_that_never_reached_the_queue_is_sent_again(start, modes_redis):
     service = start(jobs={"resend_s": 0.3})
     job_id = service.job().json()["id"]
     with redis_store.connect(modes_redis.url) as client:
         client.xtrim("wb:{jobs}:stream:normal", 0)  # as if the service had died between storing and sending
-    from reference.serving.jobs import fleet as fleets
-
-    with fleets.running(service.modes.job_settings, 1):
+    with worker_on_a_thread(service.modes.job_settings):
         assert service.ended(job_id)["status"] == "succeeded"
 
 
 @pytest.mark.slow
 def test_a_job_that_kills_its_worker_is_given_up_and_the_others_are_done(modes_redis):
-    from reference.serving.jobs import fleet as fleets
     from reference.serving.jobs.model import State
     from reference.serving.jobs.settings import JobSettings
 
     settings = JobSettings(redis_url=modes_redis.url, lease_s=0.9, redeliver_s=1, reconcile_s=0.1, retry_s=0.05)
-    poisoned, others = _hand_over(settings, [{"die": True}], 2), _hand_over(settings, [{"seconds": 0.01}] * 20, 50)
+    poisoned, others = _hand_over(settings, [{"die": True}], 2), _hand_over(settings, [{"seconds": 0.01}] * 8, 50)
     with fleets.running(settings, 1, drills=True) as fleet:
         deadline = time.monotonic() + 40
         while time.monotonic() < deadline:
@@ -196,7 +188,7 @@ def test_a_job_that_kills_its_worker_is_given_up_and_the_others_are_done(modes_r
                 break
             if fleet.reap():
                 fleet.start()
-            time.sleep(0.1)
+            time.sleep(0.02)
     assert jobs[0].state is State.DEAD
     assert "lost" in jobs[0].error
     assert jobs[0].attempts == 2
@@ -248,20 +240,19 @@ def test_no_job_is_lost_or_done_twice_while_workers_are_killed(modes_redis):
     from reference.serving.jobs.drill import drill
     from reference.serving.jobs.settings import JobSettings
 
-    settings = JobSettings(redis_url=modes_redis.url, lease_s=1.5, redeliver_s=2, reconcile_s=0.2)
-    report = asyncio.run(drill(settings, jobs=600, workers=2, kill_every_s=1.0, job_s=0.03))
-    assert report.killed >= 1
+    settings = JobSettings(redis_url=modes_redis.url, lease_s=0.9, redeliver_s=1, reconcile_s=0.1, retry_s=0.05)
+    report = asyncio.run(drill(settings, jobs=120, workers=2, kill_every_s=0.5, job_s=0.1))
+    assert report.killed >= 2
     assert (report.lost, report.duplicated, report.dead) == (0, 0, 0)
 
 
-@pytest.mark.slow
 def test_what_a_lost_worker_had_fetched_is_done_though_no_new_job_comes(start, modes_redis):
-    quick = {"lease_s": 1, "redeliver_s": 1.5}
+    quick = {"lease_s": 0.9, "redeliver_s": 0.5}
     service = start(jobs=quick)
     ids = [service.job().json()["id"] for _ in range(3)]
     with redis_store.connect(modes_redis.url) as client:
         # As a worker does that is killed before it begins them: the messages are its own, and never acknowledged.
         got = client.xreadgroup("workers", "gone", {"wb:{jobs}:stream:normal": ">"}, count=10)
         assert len(got[0][1]) == 3
-    with fleets.running(service.modes.job_settings, 1):
+    with worker_on_a_thread(service.modes.job_settings):
         assert [service.ended(one, 40.0)["status"] for one in ids] == ["succeeded"] * 3

@@ -26,7 +26,7 @@ def rows(service, count=None):
             found = list(usage_rows(client, "wb"))
         if count is None or sum(row["num_model_requests"] for row in found) >= count or time.monotonic() > deadline:
             return found
-        time.sleep(0.05)
+        time.sleep(0.01)
 
 
 def total(found, name):
@@ -35,7 +35,7 @@ def total(found, name):
 
 def test_a_job_counts_once_under_its_key_and_feature(metered, fake):
     fake.cached_tokens = 2
-    service = metered(workers=1)
+    service = metered(worker=True)
     job_id = service.job({"metadata": {"feature": "reports"}}).json()["id"]
     service.ended(job_id)
     (row,) = rows(service)
@@ -47,7 +47,7 @@ def test_a_job_counts_once_under_its_key_and_feature(metered, fake):
 
 
 def test_a_batch_counts_as_one_and_its_feature_is_that_of_its_lines_or_its_own(metered, fake):
-    service = metered(workers=1)
+    service = metered(worker=True)
     client = service.gateway.client()
     entry = {"method": "POST", "url": "/v1/chat/completions"}
     lines = [
@@ -62,7 +62,7 @@ def test_a_batch_counts_as_one_and_its_feature_is_that_of_its_lines_or_its_own(m
     deadline = time.monotonic() + 30
     while client.batches.retrieve(batch.id).status != "completed":
         assert time.monotonic() < deadline
-        time.sleep(0.05)
+        time.sleep(0.01)
     found = rows(service)
     assert {row["batch"] for row in found} == {True}
     by_feature = {}
@@ -75,7 +75,7 @@ def test_a_batch_counts_as_one_and_its_feature_is_that_of_its_lines_or_its_own(m
 @pytest.mark.slow
 def test_a_job_whose_worker_is_killed_twice_counts_once(metered, fake):
     fake.ttft = 1.0
-    service = metered(workers=1, jobs={"lease_s": 0.9, "redeliver_s": 1})
+    service = metered(processes=1, jobs={"lease_s": 0.9, "redeliver_s": 1})
     job_id = service.job(max_attempts=20).json()["id"]
     attempt = 0
     for _ in range(2):
@@ -86,7 +86,7 @@ def test_a_job_whose_worker_is_killed_twice_counts_once(metered, fake):
                 attempt = status["attempts"]
                 break
             assert time.monotonic() < deadline, status
-            time.sleep(0.03)
+            time.sleep(0.01)
         service.fleet.kill()
         service.fleet.start()
     assert service.ended(job_id, 60)["attempts"] > attempt
@@ -141,7 +141,7 @@ def test_jobs_that_failed_or_were_cancelled_count_nothing(metered, fake):
     waiting = service.job().json()["id"]
     service.call("POST", f"/v1/jobs/{waiting}/cancel")
     fake.statuses = [400]
-    service = metered(workers=1)
+    service = metered(worker=True)
     assert service.ended(service.job().json()["id"])["status"] == "dead"
     assert rows(service) == []
 
@@ -157,7 +157,7 @@ def test_a_stream_that_is_read_twice_counts_once(metered):
 
 
 def test_without_a_prefix_workers_count_nothing(start):
-    service = start(workers=1)
+    service = start(worker=True)
     assert service.ended(service.job().json()["id"])["status"] == "succeeded"
     with connect(service.settings.redis_url) as client:
         assert list(client.scan_iter("*:usage:*")) == []
