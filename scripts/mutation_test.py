@@ -7,7 +7,8 @@
 from cosmic-ray's operators, of every module in proportion to its size and at least one. Each meets the test files named
 for its module and those that import it, the closest first, until a test fails or those that passed have used twelve
 seconds of CPU. A mutant in a function is put into the functions of a fork that has imported everything, a tenth of the
-time; one elsewhere is written to the file and imported anew. No mutant meets tests/integration/grading/hostile.
+time; one elsewhere is written to the file and imported anew. Slow unit tests come last,
+slow ones of parts together not at all. No mutant meets tests/integration/grading/hostile.
 """
 
 from __future__ import annotations
