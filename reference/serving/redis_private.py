@@ -167,7 +167,7 @@ def clean_stale(directory: Path) -> None:
 def start_supervisor(directory: Path) -> None:
     with open(directory / "supervisor.log", "wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "reference.serving.redis_private", str(directory)],
+            [sys.executable, "-m", "reference.serving.redis_private", str(directory), str(LINGER_S)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -177,8 +177,9 @@ def start_supervisor(directory: Path) -> None:
     wait_ready(directory / "redis.sock", directory, process)
 
 
-def supervise(directory: Path) -> int:
-    """Runs the server until nobody holds the user lock, or until SIGTERM; saves the data; leaves no file behind."""
+def supervise(directory: Path, linger_s: float) -> int:
+    """Runs the server until nobody has held the user lock for `linger_s`, or until SIGTERM; saves the data; leaves no
+    file behind."""
     stopping = False
 
     def stop(*_: object) -> None:
@@ -200,7 +201,7 @@ def supervise(directory: Path) -> int:
             unused_since = None
             continue
         unused_since = unused_since or time.monotonic()
-        if time.monotonic() - unused_since >= LINGER_S:
+        if time.monotonic() - unused_since >= linger_s:
             break  # keep the lock: a newcomer waits until the files are gone
         fcntl.flock(users, fcntl.LOCK_UN)
     if server.poll() is None:
@@ -216,4 +217,4 @@ def supervise(directory: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(supervise(Path(sys.argv[1])))
+    sys.exit(supervise(Path(sys.argv[1]), float(sys.argv[2])))

@@ -40,7 +40,11 @@ def run_user(code, **options):
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, **options)
 
 
-USE = "from reference.serving.redis_store import connect; c = connect(); c.set('k', 'v'); print('up', flush=True);"
+# The server of a test outlives its last user for a moment only.
+USE = (
+    "from reference.serving import redis_private; redis_private.LINGER_S = 0.1;"
+    "from reference.serving.redis_store import connect; c = connect(); c.set('k', 'v'); print('up', flush=True);"
+)
 
 
 def wait_gone(folder, timeout_s=15):
@@ -48,7 +52,7 @@ def wait_gone(folder, timeout_s=15):
     while servers_in(folder):
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(0.02)
     return True
 
 

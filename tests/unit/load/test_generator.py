@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -108,3 +109,19 @@ def test_jobs_to_other_machines_are_refused_before_the_process_starts(generator)
     with pytest.raises(ValueError, match="not loopback"):
         generator.run({"base_url": "http://192.0.2.7:80/v1", "number": 1}, 5.0)
     assert generator.pid is None
+
+
+def test_the_process_ends_with_a_parent_that_is_killed():
+    code = (
+        "import sys, time; from reference.serving.load.generator import LoadGenerator\n"
+        f"one = LoadGenerator([sys.executable, '-c', {DRIVER!r}]); one.prestart()\n"
+        "print(one.pid, flush=True); time.sleep(600)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert parent.stdout is not None
+    child = psutil.Process(int(parent.stdout.readline()))
+    parent.stdout.close()
+    parent.kill()
+    parent.wait()
+    psutil.wait_procs([child], timeout=60)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -216,10 +216,10 @@ def test_a_fault_hits_the_share_of_requests_asked_for(fast):
     fast.set_fault("http_500", rate=0.3)
     statuses = []
     with httpx.Client(headers={"authorization": f"Bearer {fast.api_key}"}) as client:
-        for _ in range(150):
+        for _ in range(60):
             body = {"model": "stub", "prompt": "x", "max_tokens": 1}
             statuses.append(client.post(fast.base_url + "/completions", json=body).status_code)
-    assert 20 <= statuses.count(500) <= 75  # 45 +- 4.5 deviations
+    assert 5 <= statuses.count(500) <= 34  # 18 +- 4 deviations
 
 
 def test_an_exit_fault_kills_the_process():

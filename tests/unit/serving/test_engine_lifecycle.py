@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import signal
 import socket
@@ -52,7 +53,7 @@ def home(tmp_path, monkeypatch):
             monkeypatch.delenv(name)
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("WORKBOOK_MODEL", str(model))
-    monkeypatch.setenv("WORKBOOK_ENGINE_STOP_S", "2")
+    monkeypatch.setenv("WORKBOOK_ENGINE_STOP_S", "0.5")
     use_fake(monkeypatch)
     yield tmp_path
     stop_shared()
@@ -65,6 +66,12 @@ def use_fake(monkeypatch, *arguments: str) -> None:
     monkeypatch.setattr(EngineSpec, "command", command)
 
 
+def looks_soon(monkeypatch, **times: float) -> None:
+    """The keeper's times in seconds, below what can be set; it looks at a quarter of the shortest."""
+    found = EngineSpec.from_environment
+    monkeypatch.setattr(EngineSpec, "from_environment", lambda: dataclasses.replace(found(), **times))
+
+
 def child(*arguments: str, stay: float = 60) -> subprocess.Popen:
     code = CHILD.format(arguments=arguments, fake=str(FAKE), stay=stay)
     return subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -75,7 +82,7 @@ def eventually(condition, seconds: float = 20) -> bool:
     while time.monotonic() < end:
         if condition():
             return True
-        time.sleep(0.1)
+        time.sleep(0.02)
     return False
 
 
@@ -92,7 +99,7 @@ def test_second_caller_attaches_to_the_same_server(home):
 
 @pytest.mark.slow
 def test_two_processes_that_start_at_once_share_one_server(home):
-    children = [child("--delay", "1", stay=0.5) for _ in range(2)]
+    children = [child("--delay", "0.5", stay=0.5) for _ in range(2)]
     said = [c.communicate(timeout=60)[0].splitlines() for c in children]
     urls = {next(line for line in lines if line.startswith("URL")) for lines in said}
     assert len(urls) == 1
@@ -164,25 +171,25 @@ def test_engine_of_a_killed_process_stops_after_the_grace_time(home, monkeypatch
 
 @pytest.mark.slow
 def test_engine_is_kept_while_somebody_is_attached(home, monkeypatch):
-    monkeypatch.setenv("WORKBOOK_ENGINE_GRACE_S", "1")
+    looks_soon(monkeypatch, grace_s=0.2)
     shared_engine(None)
-    time.sleep(2.5)
+    time.sleep(0.8)
     assert status().phase == "ready"
 
 
 @pytest.mark.slow
 def test_idle_engine_stops_though_somebody_is_attached(home, monkeypatch):
-    monkeypatch.setenv("WORKBOOK_ENGINE_IDLE_S", "1")
+    looks_soon(monkeypatch, idle_s=0.2)
     shared_engine(None)
     assert eventually(lambda: status().phase == "stopped")
 
 
 @pytest.mark.slow
 def test_busy_engine_is_not_idle(home, monkeypatch):
-    monkeypatch.setenv("WORKBOOK_ENGINE_IDLE_S", "1")
+    looks_soon(monkeypatch, idle_s=0.2)
     use_fake(monkeypatch, "--busy")
     shared_engine(None)
-    time.sleep(2.5)
+    time.sleep(0.8)
     assert status().phase == "ready"
 
 
@@ -198,7 +205,7 @@ def test_stranger_on_the_port_is_not_taken_for_ours(home, monkeypatch):
     try:
         assert eventually(lambda: files.get(f"http://127.0.0.1:{port}/health")[0] == 200)
         monkeypatch.setattr(client, "free_port", lambda: port)
-        use_fake(monkeypatch, "--exit", "1", "--say", "OSError: [Errno 98] Address already in use", "--delay", "2")
+        use_fake(monkeypatch, "--exit", "1", "--say", "OSError: [Errno 98] Address already in use", "--delay", "0.5")
         with pytest.raises(EngineError, match="port was taken"):
             shared_engine(None)
     finally:
@@ -230,7 +237,8 @@ def test_start_that_takes_too_long_is_ended(home, monkeypatch):
 
 
 @pytest.mark.slow
-def test_server_that_dies_while_serving_is_reported_and_replaced(home):
+def test_server_that_dies_while_serving_is_reported_and_replaced(home, monkeypatch):
+    looks_soon(monkeypatch, grace_s=0.4)
     shared_engine(None)
     state = files.read_state()
     os.kill(state.server_pid, signal.SIGKILL)
