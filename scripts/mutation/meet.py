@@ -149,6 +149,7 @@ class Living(QuickFirst):
 
     def __init__(self, jobs: list[Job], copy: Path, out: Path) -> None:
         self.jobs, self.copy, self.out, self.failure = jobs, copy, out, ""
+        self.sound: dict[str, bool] = {}
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.failed and not self.failure:
@@ -177,6 +178,29 @@ class Living(QuickFirst):
             return result | {"outcome": "on disk"}
         if not items:
             return result | {"outcome": "untested"}
+        status = self._met(functions, items, note)
+        while status == 1 and (item := self._by(items, note)) and not self._sound(item):
+            items = [one for one in items if one is not item]
+            status = self._met(functions, items, note)
+        outcome = {0: "survived", 42: "on disk", 124: "timeout"}.get(status, "killed")
+        return result | {"outcome": outcome, "by": note.read_text(), "seconds": round(time.monotonic() - began, 1)}
+
+    @staticmethod
+    def _by(items: list[Any], note: Path) -> Any:
+        """The test that failed; None where something else did."""
+        said = note.read_text()
+        return next((one for one in items if said.startswith(f"{one.nodeid}: ")), None)
+
+    def _sound(self, item: Any) -> bool:
+        """Whether a test passes without a mutant too: one that does not tells nothing."""
+        if item.nodeid not in self.sound:
+            self.sound[item.nodeid] = self._met(None, [item], self.out.with_suffix(".sound")) == 0
+            if not self.sound[item.nodeid]:
+                print(f"fails without a mutant: {item.nodeid}", file=sys.stderr)
+        return self.sound[item.nodeid]
+
+    def _met(self, functions: dict[tuple[str, str, int], types.CodeType] | None, items: list[Any], note: Path) -> int:
+        """Status of a fork in which the mutant, if there is one, meets the tests; `note` tells which of them failed."""
         note.write_text("")
         child = os.fork()
         if child == 0:
@@ -186,7 +210,7 @@ class Living(QuickFirst):
                 resource.setrlimit(resource.RLIMIT_CPU, (HANGS_S, HANGS_S + 5))
                 gc.unfreeze()
                 status = 42
-                if put_in(functions):
+                if functions is None or put_in(functions):
                     status = 0
                     for item, following in zip(items, [*items[1:], None], strict=True):
                         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -200,9 +224,7 @@ class Living(QuickFirst):
                 status = 1
             finally:
                 os._exit(status)
-        status = ended(child, LONGEST_S)
-        outcome = {0: "survived", 42: "on disk", 124: "timeout"}.get(status, "killed")
-        return result | {"outcome": outcome, "by": note.read_text(), "seconds": round(time.monotonic() - began, 1)}
+        return ended(child, LONGEST_S)
 
 
 class Enough(QuickFirst):
@@ -248,6 +270,10 @@ def living(jobs: list[Job], copy: Path, out: Path) -> None:
 
 
 def on_disk(jobs: list[Job], copy: Path, out: Path) -> None:
+    broad = sorted({name for job in jobs for name in job.tests if BROAD in name})
+    log = copy.with_suffix(".log")
+    if broad and in_child(copy, ["-x", *broad], log, LONGEST_S, [QuickFirst()]):
+        raise SystemExit(f"tests fail without a mutant:\n{log.read_text(errors='replace')[-2000:]}")
     with out.open("w") as stream:
         for job in jobs:
             print(json.dumps(written(job, copy)), file=stream, flush=True)
