@@ -15,14 +15,14 @@ REVIEWED_RUNS = json.loads(REVIEWED.read_text(encoding="utf-8"))
 REWRITE = "if it is meant: python tests/unit/sizing/fleet/core_as_reviewed.py, and read the difference"
 PARTS = 6  # runs are dealt out to so many tests
 FLEET = Path(core_state.__file__).parent
-UNCOMPILED = ("core_state.py", "core_fleet_state.py")  # they make what the compiled functions work on
+UNCOMPILED = {"core_state.py", "core_fleet_state.py"}  # they make what the compiled functions work on
 
 
-@pytest.mark.parametrize(
-    "path", sorted(set(FLEET.glob("core*.py")) - {FLEET / name for name in UNCOMPILED}), ids=lambda path: path.name
-)
-def test_every_function_of_the_loop_is_compiled(path: Path) -> None:
-    functions = [one for one in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(one, ast.FunctionDef)]
+@pytest.mark.parametrize("name", sorted({path.name for path in FLEET.glob("core*.py")} - UNCOMPILED))
+def test_every_function_of_the_loop_is_compiled(name: str) -> None:
+    functions = [
+        one for one in ast.walk(ast.parse((FLEET / name).read_text("utf-8"))) if isinstance(one, ast.FunctionDef)
+    ]
     how = {one.name: [ast.unparse(each) for each in one.decorator_list] for one in functions if one.name != "_made"}
     assert how
     assert all(each in (["compiled"], ["compiled_apart"], ["cached"]) for each in how.values()), how
