@@ -64,4 +64,5 @@ class Imports:
 
 def is_own(name: str, path: str) -> bool:
     """Whether a test (pytest's name) has the module itself as its parameter."""
-    return f"[{'.'.join(Path(path).with_suffix('').parts).removesuffix('.__init__')}]" in name
+    module = ".".join(Path(path).with_suffix("").parts).removesuffix(".__init__")
+    return f"[{module}]" in name or f"[{module}-" in name
