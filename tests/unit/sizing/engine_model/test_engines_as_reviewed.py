@@ -11,7 +11,11 @@ from reviewed_engines import DECLARED, REWRITE, as_reviewed, found
 
 REVIEWED = as_reviewed()
 AT_ONCE = 20  # expressions of a test
-PARTS = [(module, start) for module, values in REVIEWED.items() for start in range(0, len(values), AT_ONCE)]
+PARTS = [
+    pytest.param(module, start, id=f"reference.sizing.{module}-{start}")
+    for module, values in REVIEWED.items()
+    for start in range(0, len(values), AT_ONCE)
+]
 
 
 @pytest.mark.parametrize(("module", "start"), PARTS)
