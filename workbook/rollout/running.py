@@ -36,7 +36,8 @@ def gates(candidate: str, model: str, adapter: Path | None, cases: int, as_json:
         version = found.get(model, candidate) if candidate in registered else shipped(candidate)
     if production is None:
         console.say(log, "no production version: `workbook rollout versions --register --production v1.0` names one")
-    with adapter_engine(lambda line: console.say(log, line)) as engine:
+    served = [one for one in (version, production) if one]
+    with adapter_engine(lambda line: console.say(log, line), served) as engine:
         adapters = VllmAdapters(engine)
         report = run_gates(
             version, production, adapters, lambda name, some: predict(engine, name, some), test_cases()[:cases]
@@ -77,7 +78,7 @@ def drill(candidate: str, production: str, users: int, out: Path | None, as_json
         registry.set_alias(pair[0].name, "production", production)
         # Its own prefix too: routers of the real model must not follow a drill.
         store.prefix = outcomes.prefix = rollout
-        with adapter_engine(lambda line: console.say(log, line)) as engine:
+        with adapter_engine(lambda line: console.say(log, line), pair) as engine:
             result = Drill(engine, store, outcomes, registry, users=users).run(
                 rollout, candidate, say=lambda line: console.say(log, line)
             )

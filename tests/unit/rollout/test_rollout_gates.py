@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.serving.rollout.gates import GateLimits, run_gates
+from reference.serving.rollout.gates import GateLimits, run_gates, run_gates_together
+from reference.serving.rollout.gates.evidence import BLOCK, collect
 from reference.serving.rollout.gates.operations import quantile_interval, ratio_interval
 from reference.serving.rollout.gates.quality import paired_interval
 from reference.serving.rollout.types import GateVerdict, RolloutError
@@ -76,6 +77,7 @@ def test_a_good_version_passes_every_gate():
     assert all(one.low <= one.value <= one.high for one in report.results[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("gate", "candidate"),
     [
@@ -142,6 +144,7 @@ def test_an_adapter_that_the_engine_refuses_fails_and_leaves_nothing_loaded():
     report = gates(answers(), answers(), engine=engine)
     assert report.verdict is FAIL
     assert "refuses" in report["accuracy"].reason
+    assert engine.names == set(), "production was loaded for the comparison"
 
 
 def test_gates_leave_the_engine_as_they_found_it():
@@ -149,6 +152,66 @@ def test_gates_leave_the_engine_as_they_found_it():
     engine.load("intent-router-v1.0", "")
     gates(answers(), answers(), engine=engine)
     assert engine.names == {"intent-router-v1.0"}
+
+
+def together(asks, engine, pairs=(("v1.1", "v1.0"), ("v1.2-worse", "v1.1"))):
+    """Reports of several pairs on CASES, and every (served name, text) that was asked beside the warm-up, in order."""
+    asked, by_name = [], {shipped(version).served_as: ask for version, ask in asks.items()}
+
+    def ask(name, some):
+        asked.extend((name, case.text) for case in some if len(some) > 4)
+        return by_name[name](some)
+
+    reports = run_gates_together([(shipped(a), shipped(b)) for a, b in pairs], engine, ask, CASES)
+    return {one.candidate: one for one in reports}, asked
+
+
+def test_a_version_that_stands_in_two_comparisons_is_asked_once_and_judged_in_both():
+    asks = {"v1.0": answers(lambda i: i % 6 == 0), "v1.1": answers(lambda i: i % 12 == 0)}
+    asks["v1.2-worse"] = answers(lambda i: i % 4 == 0)
+    engine = FakeEngine()
+    reports, asked = together(asks, engine)
+    assert len(asked) == 3 * len(CASES)
+    assert {name for name, _ in asked} == {shipped(version).served_as for version in asks}
+    assert engine.names == set()
+    for candidate, production in (("v1.1", "v1.0"), ("v1.2-worse", "v1.1")):
+        alone = run_gates(
+            shipped(candidate),
+            shipped(production),
+            FakeEngine(),
+            lambda name, some: asks[name.removeprefix("intent-router-")](some),
+            CASES,
+        )
+        assert reports[candidate].results == alone.results
+        assert reports[candidate].production == production
+
+
+def test_a_candidate_that_the_engine_refuses_spoils_no_other():
+    asks = {"v1.0": answers(), "v1.1": answers()}
+    reports, asked = together(asks, FakeEngine(refuses=(shipped("v1.2-worse").served_as,)))
+    assert reports["v1.1"].verdict is PASS, reports["v1.1"]
+    assert reports["v1.2-worse"].verdict is FAIL
+    assert "refuses" in reports["v1.2-worse"]["accuracy"].reason
+    assert {name for name, _ in asked} == {shipped(version).served_as for version in asks}
+
+
+def test_a_production_version_that_is_refused_is_no_reason_to_ask_its_candidate():
+    reports, asked = together({}, FakeEngine(refuses=(shipped("v1.0").served_as,)), pairs=(("v1.1", "v1.0"),))
+    assert "v1.0: the engine refuses it" in reports["v1.1"]["regression"].reason
+    assert asked == []
+
+
+def test_versions_take_turns_so_that_none_is_always_asked_first():
+    first = []
+
+    def ask(name, some):
+        if not first or len(first[-1]) == 3:
+            first.append("")
+        first[-1] += name
+        return some
+
+    assert collect(ask, "abcab", range(3 * BLOCK + 1)) == {name: tuple(range(3 * BLOCK + 1)) for name in "abc"}
+    assert first == ["abc", "bca", "cab", "abc"]
 
 
 def copy_of(name, folder):

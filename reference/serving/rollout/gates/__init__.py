@@ -3,7 +3,7 @@
 from reference.serving.rollout.gates.artefact import ArtefactGate
 from reference.serving.rollout.gates.limits import GateLimits
 from reference.serving.rollout.gates.operations import CostGate, LatencyGate
-from reference.serving.rollout.gates.pipeline import GateReport, run_gates
+from reference.serving.rollout.gates.pipeline import GateReport, run_gates, run_gates_together
 from reference.serving.rollout.gates.quality import AccuracyGate, RegressionGate, UnsafeGate
 
 __all__ = [
@@ -16,4 +16,5 @@ __all__ = [
     "RegressionGate",
     "UnsafeGate",
     "run_gates",
+    "run_gates_together",
 ]

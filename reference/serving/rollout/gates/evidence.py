@@ -1,4 +1,4 @@
-"""The answers that several gates judge: asked once per version, both versions in turn, so that they share the noise."""
+"""The answers that several gates judge: asked once per version, all versions in turn, so that they share the noise."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class Evidence:
         return sum(bool(one.error) for one in self.candidate)
 
 
-def collect(ask: Ask, candidate: str, production: str | None, cases: Sequence[Case]) -> Evidence:
-    """Ask both in blocks that take turns: a machine that slows down slows both, and the ratio stays true.
+def collect(ask: Ask, versions: Sequence[str], cases: Sequence[Case]) -> dict[str, tuple[Prediction, ...]]:
+    """Ask every version once, in blocks that take turns: a machine that slows down slows all, and ratios stay true.
 
-    candidate, production: the names that the engine serves; production None: nothing to compare with.
+    versions: the names that the engine serves; one that is there twice is asked once. Returns answers by name, in the
+    order of `cases`.
     """
-    mine: list[Prediction] = []
-    theirs: list[Prediction] = []
+    names = list(dict.fromkeys(versions))
+    answers: dict[str, list[Prediction]] = {name: [] for name in names}
     for index, start in enumerate(range(0, len(cases), BLOCK)):
-        block = cases[start : start + BLOCK]
-        order = [(candidate, mine)] + ([(production, theirs)] if production is not None else [])
-        for name, into in order if index % 2 == 0 else reversed(order):
-            into.extend(ask(name, block))
-    return Evidence(tuple(mine), tuple(theirs))
+        for turn in range(len(names)):
+            name = names[(index + turn) % len(names)]
+            answers[name].extend(ask(name, cases[start : start + BLOCK]))
+    return {name: tuple(made) for name, made in answers.items()}
 
 
 def too_few(gate: str, n: int, least: int, what: str = "cases") -> GateResult:

@@ -1,10 +1,10 @@
-"""All gates of one candidate: the artefact first, and the engine only if that passed."""
+"""All gates of one candidate, or of several at once: the artefact first, and the engine only if that passed."""
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reference.serving.rollout.gates.artefact import ArtefactGate
@@ -14,10 +14,13 @@ from reference.serving.rollout.gates.operations import CostGate, LatencyGate
 from reference.serving.rollout.gates.quality import AccuracyGate, RegressionGate, UnsafeGate
 from reference.serving.rollout.interfaces import Engine, Gate
 from reference.serving.rollout.types import GateResult, GateVerdict, ModelVersion, RolloutError
+from reference.serving.rollout.versions.predict import Prediction
 from reference.serving.rollout.versions.task import Case, content_hash
 
 ENGINE_GATES = ("accuracy", "regression", "unsafe answers", "latency p95", "cost per request")
 WARM_UP = 4
+
+Pair = tuple[ModelVersion, ModelVersion | None]  # a candidate, and production if there is one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,50 +63,69 @@ def run_gates(
     engine: loads both versions; ask(served_as, cases): their answers. The candidate is unloaded again if it was not
     loaded before.
     """
-    limits, begun = limits or GateLimits(), time.perf_counter()
-    results = [ArtefactGate(limits).check(candidate, production)]
-    if results[0].verdict is GateVerdict.PASS:
-        results += _engine_gates(candidate, production, engine, ask, cases, limits, judge)
-    else:
-        results += [
-            GateResult(gate, GateVerdict.NOT_ENOUGH_DATA, "not run: the artefact was refused") for gate in ENGINE_GATES
-        ]
-    return GateReport(
-        candidate.version,
-        production.version if production else "",
-        tuple(results),
-        len(cases),
-        content_hash(tuple(cases)),
-        time.perf_counter() - begun,
-    )
+    return run_gates_together([(candidate, production)], engine, ask, cases, limits, judge)[0]
 
 
-def _engine_gates(
-    candidate: ModelVersion,
-    production: ModelVersion | None,
+def run_gates_together(
+    pairs: Sequence[Pair],
     engine: Engine,
     ask: Ask,
     cases: Sequence[Case],
-    limits: GateLimits,
-    judge: Callable[[str], str] | None,
-) -> list[GateResult]:
-    had = engine.loaded()
+    limits: GateLimits | None = None,
+    judge: Callable[[str], str] | None = None,
+) -> tuple[GateReport, ...]:
+    """Judge several candidates in one pass, which asks every version once, also one that stands in several pairs.
+
+    All else as `run_gates`; `seconds` of each report is that of the whole pass.
+    """
+    limits, begun = limits or GateLimits(), time.perf_counter()
+    scans = [ArtefactGate(limits).check(*pair) for pair in pairs]
+    whole = [pair for pair, scan in zip(pairs, scans, strict=True) if scan.verdict is GateVerdict.PASS]
+    answers, refused = _ask_all(whole, engine, ask, cases) if whole else ({}, {})
+    results = []
+    for (candidate, production), scan in zip(pairs, scans, strict=True):
+        if scan.verdict is not GateVerdict.PASS:
+            undecided, reason = GateVerdict.NOT_ENOUGH_DATA, "not run: the artefact was refused"
+            said = [GateResult(gate, undecided, reason) for gate in ENGINE_GATES]
+        elif problem := _problem(refused, candidate, production):
+            said = [GateResult(gate, GateVerdict.FAIL, problem) for gate in ENGINE_GATES]
+        else:
+            theirs = answers[production.served_as] if production else ()
+            evidence = Evidence(answers[candidate.served_as], theirs)
+            said = [gate.check(candidate, production) for gate in _gates(limits, evidence, judge)]
+        results.append((scan, *said))
+    seconds, sha256 = time.perf_counter() - begun, content_hash(tuple(cases))
+    return tuple(
+        GateReport(candidate.version, production.version if production else "", said, len(cases), sha256, seconds)
+        for (candidate, production), said in zip(pairs, results, strict=True)
+    )
+
+
+def _problem(refused: Mapping[str, str], candidate: ModelVersion, production: ModelVersion | None) -> str:
+    """Why the engine refused one of the two, "" if it serves both."""
+    return next((refused[one.served_as] for one in (production, candidate) if one and one.served_as in refused), "")
+
+
+def _ask_all(
+    pairs: Sequence[Pair], engine: Engine, ask: Ask, cases: Sequence[Case]
+) -> tuple[dict[str, tuple[Prediction, ...]], dict[str, str]]:
+    """(answers, why the engine refused it), each by served name. Loads what is missing, and unloads that again."""
+    had, loaded, refused = engine.loaded(), set[str](), dict[str, str]()
     try:
-        for one in (production, candidate):
-            if one:
-                engine.load(one.served_as, one.path)
-    except RolloutError as error:
-        return [GateResult(gate, GateVerdict.FAIL, str(error)) for gate in ENGINE_GATES]
-    try:
-        for one in (production, candidate):
-            if one:
-                ask(one.served_as, cases[:WARM_UP])  # the first use of an adapter takes seconds, which is no latency
-        evidence = collect(ask, candidate.served_as, production.served_as if production else None, cases)
+        for name, path in {one.served_as: one.path for pair in pairs for one in reversed(pair) if one}.items():
+            try:
+                engine.load(name, path)
+                loaded.add(name)
+            except RolloutError as error:
+                refused[name] = str(error)
+        # A version is asked only where there is somebody to compare it with.
+        names = dict.fromkeys(one.served_as for pair in pairs if not _problem(refused, *pair) for one in pair if one)
+        for name in names:
+            ask(name, cases[:WARM_UP])  # the first use of an adapter takes seconds, which is no latency
+        return collect(ask, tuple(names), cases), refused
     finally:
-        for one in (production, candidate):
-            if one and one.served_as not in had:
-                engine.unload(one.served_as)
-    return [gate.check(candidate, production) for gate in _gates(limits, evidence, judge)]
+        for name in loaded - had:
+            engine.unload(name)
 
 
 def _gates(limits: GateLimits, evidence: Evidence, judge: Callable[[str], str] | None) -> list[Gate]:

@@ -11,25 +11,59 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from reference.serving.engine.handle import Engine
-from reference.serving.rollout.types import RolloutError
+from reference.serving.rollout.types import ModelVersion, RolloutError
 from reference.serving.waiting import wait_until
 
 MAX_LORAS, MAX_RANK, KV_GIB = 3, 8, 0.5
+KEPT = 8  # adapters in memory beside those of the running batch: more versions in turn are not read anew each time
 START_S = 300.0
+NAME = re.compile(r"[A-Za-z_][\w.]*")
+
+
+@dataclasses.dataclass(frozen=True)
+class AdapterEngine(Engine):
+    """`modules`: the layers in which it computes adapters; () for every layer that vLLM can."""
+
+    modules: tuple[str, ...] = ()
+
+
+def target_modules(path: str | Path) -> tuple[str, ...]:
+    """Names of the layers that an adapter changes, sorted; () if its adapter_config.json does not list them.
+
+    They become arguments of the server, before any gate has seen the file: whatever is no name counts as not listed.
+    """
+    try:
+        listed = json.loads((Path(path) / "adapter_config.json").read_text(encoding="utf-8"))["target_modules"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+    named = isinstance(listed, list) and all(isinstance(one, str) and NAME.fullmatch(one) for one in listed)
+    return tuple(sorted(listed)) if named else ()
+
+
+def served_modules(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
+    """Names of the layers that any of the versions changes, sorted; () if one of them does not list its own."""
+    changed = [target_modules(one.path) for one in versions]
+    return tuple(sorted({name for some in changed for name in some})) if all(changed) else ()
 
 
 @contextlib.contextmanager
-def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
+def adapter_engine(say: Callable[[str], None] = print, serves: Sequence[ModelVersion] = ()) -> Iterator[AdapterEngine]:
     """An engine of its own on loopback, stopped at the end: about 50 s to start on 2 cores, 3 GB of memory.
+
+    serves: the versions that it will serve, if they are known. vLLM computes an adapter in every layer that could have
+    one, also where it is nothing but zeros; with `serves` it does so only in the layers that these versions change,
+    and refuses to load a version that changes others. A version whose layers are not listed lifts the limit.
 
     Raises EngineError with vLLM's reason if it does not start, or if WORKBOOK_ROLLOUT_ENGINE_URL does not answer.
     """
@@ -41,16 +75,22 @@ def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
     from reference.serving.engine.spec import EngineError, EngineSpec, free_port, preflight
     from reference.serving.engine.state import get
 
+    modules = served_modules(serves)
     spec = dataclasses.replace(
         EngineSpec.from_environment(),
         max_model_len=1024,
         kv_gib=KV_GIB,
         extra=("--enable-lora", "--max-loras", str(MAX_LORAS), "--max-lora-rank", str(MAX_RANK),
-               "--max-num-batched-tokens", "1024"),
+               "--max-cpu-loras", str(KEPT), "--max-num-batched-tokens", "1024",
+               *(("--lora-target-modules", *modules) if modules else ())),
     )  # fmt: skip
     preflight(spec)
     port, key, nonce = free_port(), secrets.token_urlsafe(24), f"rollout-{secrets.token_hex(6)}"
     environment = os.environ | spec.environment(key) | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
+    if spec.device == "cpu":
+        # Scheduler and model in one process: between two of them, the scheduler spins for every step, on a core that
+        # the model needs; and a process less has vLLM to import.
+        environment["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rollout-engine-") as folder:
         log = Path(folder) / "engine.log"
@@ -71,22 +111,39 @@ def adapter_engine(say: Callable[[str], None] = print) -> Iterator[Engine]:
                 raise EngineError(f"vLLM did not answer within {START_S:.0f} s; see {log}")
             ready = time.monotonic() - begun
             say(f"engine ready after {ready:.0f} s")
-            yield Engine(f"{root}/v1", key, spec.name, spec.max_model_len, False, ready)
+            yield AdapterEngine(f"{root}/v1", key, spec.name, spec.max_model_len, False, ready, modules)
         finally:
             stop_server(server, 10.0)
 
 
-def named_server(url: str) -> Engine:
+@contextlib.contextmanager
+def adapter_engine_meanwhile(
+    say: Callable[[str], None] = print, serves: Sequence[ModelVersion] = ()
+) -> Iterator[Callable[[], AdapterEngine]]:
+    """`adapter_engine`, started while the caller does something else; the function that it gives waits for the engine.
+
+    That function raises what the start raises. Leaving early waits until the start has ended.
+    """
+    with ThreadPoolExecutor(1, "adapter-engine") as pool, contextlib.ExitStack() as stack:
+        # The pool stays until the engine is stopped: Linux ends the server together with the thread that started it.
+        coming = pool.submit(stack.enter_context, adapter_engine(say, serves))
+        try:
+            yield coming.result
+        finally:
+            coming.exception()
+
+
+def named_server(url: str) -> AdapterEngine:
     """The server of WORKBOOK_ROLLOUT_ENGINE_URL, not asked whether it is up. Its base model's name is not known."""
     from reference.serving.engine.spec import EngineError
 
     if not url.startswith(("http://", "https://")):
         raise EngineError(f"WORKBOOK_ROLLOUT_ENGINE_URL={url} must begin with http:// or https://")
     base = url.rstrip("/").removesuffix("/v1") + "/v1"
-    return Engine(base, os.environ.get("WORKBOOK_ENGINE_KEY", "none"), "", None, False)
+    return AdapterEngine(base, os.environ.get("WORKBOOK_ENGINE_KEY", "none"), "", None, False)
 
 
-def _external(url: str) -> Engine:
+def _external(url: str) -> AdapterEngine:
     from reference.serving.engine.spec import EngineError
     from reference.serving.engine.state import get
 
@@ -119,8 +176,22 @@ class VllmAdapters:
     def load(self, served_as: str, path: str) -> None:
         """Nothing for the base model ("") and for a loaded adapter. RolloutError for one that the engine refuses."""
         if served_as and served_as not in self.loaded():
+            self._refuse_what_is_not_computed(served_as, path)
             body = {"lora_name": served_as, "lora_path": str(Path(path).resolve())}
             self._call("POST", "/v1/load_lora_adapter", body, f"adapter {served_as}: the engine refuses it")
+
+    def _refuse_what_is_not_computed(self, served_as: str, path: str) -> None:
+        """vLLM itself would load it and leave those layers out: another model than the one that was registered."""
+        modules = self.engine.modules if isinstance(self.engine, AdapterEngine) else ()
+        if not modules:
+            return
+        changed = target_modules(path)
+        if not changed or not set(changed) <= set(modules):
+            said = ", ".join(changed) or "layers that its adapter_config.json does not list"
+            raise RolloutError(
+                f"adapter {served_as}: it changes {said}, and this engine computes adapters in {', '.join(modules)} "
+                "only; name the version in adapter_engine(serves=...)"
+            )
 
     def unload(self, served_as: str) -> None:
         if served_as and served_as in self.loaded():
