@@ -40,6 +40,7 @@ import warnings
 
 import pandas as pd
 
+from reference.serving.load import shared_generator
 from reference.sizing import Q, accelerator, fit_memory, magnitude, money, prefill_time, shape, show
 from reference.sizing.claims import claims
 from reference.sizing.claims.q1 import Q1Assumptions, corrected_design_q1
@@ -50,6 +51,7 @@ from workbook.values import record
 
 warnings.simplefilter("ignore")  # prices older than 180 days and unlikely inputs are said where they are used
 pd.set_option("display.max_colwidth", 200)
+shared_generator().prestart()  # sends the load in 4.1; it takes a while to start, and the sizing needs no more than a core
 
 # %% [markdown]
 # ## 1. Clarify (2 minutes)
@@ -90,7 +92,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 Traffic: the mean is not the load
 #
 # The usual answer turns 10 million messages a day into a rate, divides by 500 requests per minute and instance, and
@@ -378,7 +381,8 @@ q1_running.prefix_bars(prefix, left_to_read, claimed=3)
 # The ratio of the *first token* follows the share of the prompt that is shared; the ratio of the *whole answer* stays
 # small, because nobody skips decoding. Quote the two apart. And mind the block: a shared part shorter than one block
 # (128 tokens in this CPU build) is never found at all.
-#
+
+# %% [markdown]
 # ### 4.5 Engine settings that interviewers name
 #
 # Speculative decoding, chunked prefill, priorities: shown at work, each against the same engine without it.
@@ -418,7 +422,8 @@ q1_sizing.speedup_curve(batches, derived, measured=list(draft.items()))
 # **The honest lesson.** Speculation buys latency with spare arithmetic. A lone stream has plenty, since each step waits
 # for memory; a busy batch has none, and checking the drafts then costs more than it gains. A fleet that is sized to be
 # busy should not count on it, and the curve above says up to which batch it may.
-#
+
+# %% [markdown]
 # ### 4.6 The gateway
 #
 # What stands between users and the engine, running: FastAPI in front, Redis behind, the `openai` client unchanged.
@@ -535,7 +540,8 @@ pd.DataFrame(rows, columns=["request", "status", "code", "param", "message"]).st
 #
 # From one engine to a million users, in four steps: **calibrate** one engine, **predict** loads that it has not seen,
 # **simulate** a fleet of it through a whole day, and only then **plan**. A plan is worth what its first three steps are.
-#
+
+# %% [markdown]
 # ### 5.1 How far to trust it
 #
 # The check in 4.2 was short, on whatever machine runs this page. The long one ran on a quiet machine: calibrate, write
@@ -604,9 +610,8 @@ held_out.chain_table(
 # turn, busy hours, bursts, a scaler that follows the requests in flight and starts machines in minutes.
 
 # %%
-from reference.sizing.claims.q1.day import day_design, day_engine, day_traffic, month_of, zone_lost
-from reference.sizing.fleet.experiments import summary
-from reference.sizing.fleet.simulate import simulate
+from reference.sizing.claims.q1.day import AIM, day_design, day_engine, day_traffic, month_of, zone_lost
+from reference.sizing.fleet.experiments import side_by_side, summary
 from workbook.figures import fleet as fleet_figures
 
 large_engine = day_engine(a)
@@ -616,7 +621,7 @@ designs = {
     "an ordinary day": day_design(a, share=day_share, engine=large_engine),
     "the same day, one zone of three lost": day_design(a, share=day_share, engine=large_engine, outages=(zone_lost(),)),
 }  # fmt: skip
-days = {name: simulate(day, design) for name, design in designs.items()}
+days = side_by_side({name: (day, design) for name, design in designs.items()})
 for name, run in days.items():
     told = summary(run, slo_s)
     record(f"day_{name.split()[-1]}", told, evidence=run.evidence)
@@ -635,14 +640,21 @@ fleet_figures.day_panels(days, slo_s)
 # comes minutes before its machines.
 
 # %%
+aims = {f"{aim:g}": aim for aim in (a.utilisation_ceiling, 0.6, AIM, 0.2)}
+others = {
+    name: (day, day_design(a, share=day_share, engine=large_engine, aim=aim))
+    for name, aim in aims.items()
+    if aim != AIM
+}
+runs = {f"{AIM:g}": days["an ordinary day"], **side_by_side(others)}
 rows = []
-for aim in (a.utilisation_ceiling, 0.6, 0.4, 0.2):
-    run = simulate(day, day_design(a, share=day_share, engine=large_engine, aim=aim))
+for name, aim in aims.items():
+    run = runs[name]
     told, windows = summary(run, slo_s), run.by_window(300)
     late = float((windows["ttft_p99"] > slo_s).mean())
     rows.append((f"{aim * magnitude(design.best_large.capacity.concurrency, 'request'):.0f}", f"{late:.0%}", f"{told['in time']:.2%}",
                  f"{told['ttft_p99_s'] * 1000:,.0f}", money(Q(month_of(run.usd) / day_share, "USD"))))  # fmt: skip
-    record(f"aim_{aim:g}", {"late_share_of_day": late, **told}, evidence=run.evidence)
+    record(f"aim_{name}", {"late_share_of_day": late, **told}, evidence=run.evidence)
 pd.DataFrame(
     rows, columns=["in flight per replica", "of the day p99 over target", "in time", "TTFT p99, ms", "a month"]
 ).style.hide(axis="index")
@@ -711,14 +723,17 @@ fleet_figures.retry_storm(storms)
 # %%
 from reference.sizing.claims.q1.day import follow_the_sun
 
-rows = []
-for name, how in {
+ways = {
     "each region alone": {"spill": False},
     "each alone, us-east lost 14 to 16 h": {"spill": False, "lost": "us-east"},
     "they help each other, us-east lost": {"spill": True, "lost": "us-east"},
-}.items():
-    world, regions = follow_the_sun(a, share=day_share, engine=large_engine, **how)
-    run = simulate(world, regions)
+}
+world, _ = follow_the_sun(a, share=day_share, engine=large_engine)
+fleets = {
+    name: (world, follow_the_sun(a, share=day_share, engine=large_engine, **how)[1]) for name, how in ways.items()
+}
+rows = []
+for name, run in side_by_side(fleets).items():
     told = summary(run, slo_s)
     away = (run.served_by >= 0) & (run.served_by != world.region)
     rows.append((name, f"{run.answered:.2%}", f"{told['in time']:.2%}", f"{told['ttft_p99_s'] * 1000:,.0f}", f"{away.mean():.1%}",
@@ -829,7 +844,8 @@ stack.close()  # the engine stays up for the next notebook; `workbook stop` ends
 # 4. *Redis dies.* Stateless requests go on without a cache; requests with a session get a clear 503; nothing is half
 #    written.
 # 5. *Finance wants 30 % off.* Show the tornado: which assumption moves the cost most, and which of them you may choose.
-#
+
+# %% [markdown]
 # ## 8. Exercises
 #
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -843,7 +859,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 What one token keeps
 #
-# Taught in [2.2 Memory: what is left for conversations](#2.2-Memory:-what-is-left-for-conversations).
+# Taught in [2.2 Memory: what is left for conversations](q1_serve_an_llm.ipynb#cell-id=section-2-2).
 
 # %%
 kv_per_token = practice("q1-kv-per-token")
@@ -858,7 +874,7 @@ kv_per_token.check(
 # %% [markdown]
 # ### 8.2 A burst outruns a cold start
 #
-# Taught in [5.8 What if](#5.8-What-if).
+# Taught in [5.8 What if](q1_serve_an_llm.ipynb#cell-id=section-5-8).
 
 # %%
 burst_and_cold_start = practice("q1-burst-and-cold-start")
@@ -875,7 +891,7 @@ burst_and_cold_start.check(
 # %% [markdown]
 # ### 8.3 What it is worth to follow the day
 #
-# Taught in [2.5 The corrected design and its price](#2.5-The-corrected-design-and-its-price).
+# Taught in [2.5 The corrected design and its price](q1_serve_an_llm.ipynb#cell-id=section-2-5).
 
 # %%
 following_the_day = practice("q1-following-the-day")
@@ -892,7 +908,7 @@ following_the_day.check(
 # %% [markdown]
 # ### 8.4 Which turns stay
 #
-# Taught in [4.6 The gateway](#4.6-The-gateway).
+# Taught in [4.6 The gateway](q1_serve_an_llm.ipynb#cell-id=section-4-6).
 
 # %%
 conversation_window = practice("q1-conversation-window")
@@ -923,7 +939,7 @@ conversation_window.check(fit)
 # %% [markdown]
 # ### 8.5 One step of this fleet is wrong
 #
-# Taught in [2.1 Traffic: the mean is not the load](#2.1-Traffic:-the-mean-is-not-the-load).
+# Taught in [2.1 Traffic: the mean is not the load](q1_serve_an_llm.ipynb#cell-id=section-2-1).
 
 # %%
 replica_review = practice("q1-replica-review")
@@ -938,7 +954,7 @@ replica_review.check(
 # %% [markdown]
 # ### 8.6 A quarter of the money
 #
-# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
+# Taught in [5. Scaling and trade-offs (5 minutes)](q1_serve_an_llm.ipynb#cell-id=section-5).
 
 # %%
 budget_cut = practice("q1-budget-cut")
@@ -952,7 +968,7 @@ budget_cut.check(my_answer)
 # %% [markdown]
 # ### 8.7 A rate limiter that forgets nothing
 #
-# Taught in [4.6 The gateway](#4.6-The-gateway).
+# Taught in [4.6 The gateway](q1_serve_an_llm.ipynb#cell-id=section-4-6).
 
 # %%
 rate_limit = practice("q1-rate-limit")

@@ -1,6 +1,7 @@
 """Experiments with fleets: what they compare is compared on the same arrivals, and what they search for is found."""
 
 import dataclasses
+import threading
 
 import numpy as np
 import pytest
@@ -10,7 +11,15 @@ from reference.sizing.claims.q1.day import conversations, day_traffic, month_of,
 from reference.sizing.engine_model.model import EngineLimits, EngineModel, StepTime
 from reference.sizing.evidence import Cited
 from reference.sizing.fleet.design import Autoscaling, FleetDesign, Outage, Region
-from reference.sizing.fleet.experiments import compare_routing, fewest_replicas, retry_policies, retry_storm, summary
+from reference.sizing.fleet.experiments import (
+    compare_routing,
+    fewest_replicas,
+    retry_policies,
+    retry_storm,
+    side_by_side,
+    summary,
+)
+from reference.sizing.fleet.simulate import simulate
 from reference.sizing.fleet.workload import Workload
 from reference.sizing.units import Q
 
@@ -25,6 +34,24 @@ def traffic(rate: float, seconds: float, seed: int = 0) -> Workload:
     sessions = random.integers(0, max(1, at.size // 4), at.size)
     return Workload.of(at, 300, random.integers(10, 60, at.size), session=sessions, shared=64, history=128,
                        horizon_s=seconds)  # fmt: skip
+
+
+def test_fleets_side_by_side_are_those_one_after_the_other_and_keep_their_names(monkeypatch):
+    cases = {f"{n} replicas": (traffic(20, 30, seed=n), FleetDesign.one(ENGINE, n)) for n in (2, 3, 4)}
+    both = threading.Barrier(2, timeout=5)  # breaks unless two simulations are under way at once
+
+    def met(workload, design, *, seed):
+        if design.regions[0].scaling.most != 4:
+            both.wait()
+        return simulate(workload, design, seed=seed)
+
+    monkeypatch.setattr("reference.sizing.fleet.experiments.simulate", met)
+    runs = side_by_side(cases, seed=3)
+    assert list(runs) == list(cases)
+    for name, (workload, design) in cases.items():
+        alone = simulate(workload, design, seed=3)
+        assert runs[name].ttft_s.tobytes() == alone.ttft_s.tobytes()
+        assert runs[name].served_by.tobytes() == alone.served_by.tobytes()
 
 
 def test_every_policy_answers_the_same_requests_and_following_the_cache_finds_most_in_it():
