@@ -28,6 +28,7 @@ class FakeEngine:
 
     ttft: float = 0.0
     itl: float = 0.0
+    held: bool = False  # answers nothing until it is let go
     pieces: Callable[[dict[str, Any]], list[str]] = field(
         default=lambda body: ["Hello", " from", " the", " engine", "."]
     )
@@ -90,12 +91,18 @@ class FakeEngine:
             return await self._whole(body)
         return StreamingResponse(self._stream(body), media_type="text/event-stream")
 
+    async def _first(self) -> None:
+        await asyncio.sleep(self.ttft)
+        while self.held:  # noqa: ASYNC110  a test lets go, on another thread
+            await asyncio.sleep(0.005)
+
     async def _whole(self, body: dict[str, Any]) -> Response:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
             pieces = self.pieces(body)[: body.get("max_tokens", 16)]
-            await asyncio.sleep(self.ttft + self.itl * len(pieces))
+            await self._first()
+            await asyncio.sleep(self.itl * len(pieces))
             message = {"role": "assistant", "content": "".join(pieces)}
             usage = self._usage(body, len(pieces))
             choice = {"index": 0, "message": message, "finish_reason": "stop"}
@@ -108,7 +115,7 @@ class FakeEngine:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
-            await asyncio.sleep(self.ttft)
+            await self._first()
             pieces = self.pieces(body)[: body.get("max_tokens", 16)]
             for index in range(body.get("n", 1)):
                 for count, piece in enumerate(pieces):

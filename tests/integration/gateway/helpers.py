@@ -1,7 +1,9 @@
 """What the gateway's tests have in common."""
 
+import socket
 import time
 from collections.abc import Callable
+from json import dumps
 from typing import Any
 
 import httpx
@@ -30,15 +32,31 @@ def post(gateway: Any, json: Any = None, headers: dict[str, str] | None = None, 
     if json is not None:
         options["json"] = json
     return httpx.post(
-        f"{gateway.base_url}/chat/completions", headers={**auth, **(headers or {})}, timeout=30, **options
+        f"{gateway.base_url}/chat/completions", headers={**auth, **(headers or {})}, timeout=120, **options
     )
+
+
+def raw_request(gateway: Any, json: Any, receive_buffer: int | None = None) -> socket.socket:
+    """A connection that has sent a chat request (bytes as they are) and has read nothing yet: its client may leave."""
+    host, port = gateway.root_url.removeprefix("http://").split(":")
+    content = json if isinstance(json, bytes) else dumps(json).encode()
+    connection = socket.socket()
+    if receive_buffer is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    connection.connect((host, int(port)))
+    head = (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.api_key}\r\n"
+        f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
+    )
+    connection.sendall(head.encode() + content)
+    return connection
 
 
 def metric(gateway: Any, name: str, **labels: str) -> float:
     """One sample of the gateway's /metrics, 0 if it is not there."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    text = httpx.get(f"{gateway.root_url}/metrics").text
+    text = httpx.get(f"{gateway.root_url}/metrics", timeout=30).text
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             if sample.name == name and all(sample.labels.get(k) == v for k, v in labels.items()):

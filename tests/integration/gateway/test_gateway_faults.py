@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ import httpx
 import openai
 import pytest
 from fake_engine import MODEL, running_engine
-from helpers import HELLO, assert_openai_error, body, metric, post, wait_until
+from helpers import HELLO, assert_openai_error, body, metric, post, raw_request, wait_until
 from test_gateway_sessions import S1, say, stored
 
 LONG = {"messages": HELLO, "model": MODEL, "max_tokens": 3000, "stream": True}
@@ -21,21 +20,6 @@ LONG = {"messages": HELLO, "model": MODEL, "max_tokens": 3000, "stream": True}
 
 def readyz(gateway):
     return httpx.get(f"{gateway.root_url}/readyz")
-
-
-def raw_request(gateway, content: bytes, receive_buffer: int | None = None) -> socket.socket:
-    """A connection that has sent a chat request and has read nothing yet."""
-    host, port = gateway.root_url.removeprefix("http://").split(":")
-    connection = socket.socket()
-    if receive_buffer is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    connection.connect((host, int(port)))
-    head = (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {gateway.api_key}\r\n"
-        f"content-type: application/json\r\ncontent-length: {len(content)}\r\n\r\n"
-    )
-    connection.sendall(head.encode() + content)
-    return connection
 
 
 class TestClients:
@@ -52,28 +36,25 @@ class TestClients:
 
     @pytest.mark.parametrize("stream", [True, False])
     def test_a_client_that_leaves_before_the_first_token_stops_the_engine(self, start, fake, stream):
-        fake.ttft = 3600
+        fake.held = True
         gateway = start()
-        with pytest.raises(openai.APITimeoutError):
-            gateway.client(timeout=0.3).chat.completions.create(model=MODEL, messages=HELLO, stream=stream)
+        with raw_request(gateway, body(stream=stream)):
+            assert wait_until(lambda: fake.running == 1)
         assert wait_until(lambda: fake.cancelled == 1)
         assert wait_until(lambda: metric(gateway, "gateway_inflight_generations") == 0)
 
     def test_a_client_that_leaves_a_plain_request_stops_the_engine(self, start, fake):
         fake.itl, fake.pieces = 0.02, lambda body: ["x "] * 3000
-        gateway = start()
-        with pytest.raises(openai.APITimeoutError):
-            gateway.client(timeout=0.5).chat.completions.create(**{**LONG, "stream": False})
+        with raw_request(start(), {**LONG, "stream": False}):
+            assert wait_until(lambda: fake.running == 1)
         assert wait_until(lambda: fake.cancelled == 1)
 
     def test_a_slow_reader_holds_no_engine_slot_and_is_cut_off(self, start, fake):
         """The answer is larger than all socket buffers; the client reads nothing."""
-        fake.pieces = lambda body: ["x" * 65_536] * 400
-        gateway = start(write_timeout_s=0.5, max_answer_bytes=100_000_000)
-        import json
-
-        with raw_request(gateway, json.dumps(LONG).encode(), receive_buffer=4096) as connection:
-            assert wait_until(lambda: fake.finished == 1 and fake.running == 0, 60)  # 26 MB on a shared core
+        fake.pieces = lambda body: ["x" * 65_536] * 200
+        gateway = start(write_timeout_s=1.0, max_answer_bytes=100_000_000)
+        with raw_request(gateway, LONG, receive_buffer=4096) as connection:
+            assert wait_until(lambda: fake.finished == 1 and fake.running == 0, 60)  # 13 MB on a shared core
             assert wait_until(lambda: metric(gateway, "gateway_slow_readers_total") == 1, 60)
             assert wait_until(lambda: metric(gateway, "gateway_inflight_generations") == 0)
             connection.setblocking(True)
@@ -87,8 +68,7 @@ class TestClients:
     def test_half_a_request_and_a_hang_up_harm_nobody(self, start, fake):
         gateway = start()
         for content in (b"", b'{"model": '):
-            connection = raw_request(gateway, content)
-            connection.close()
+            raw_request(gateway, content).close()
         assert post(gateway, body()).status_code == 200
 
 
@@ -99,7 +79,8 @@ class TestDeadlines:
         gateway = start()
         reply = post(gateway, body(**fields), {"x-request-timeout-ms": "200"})
         assert_openai_error(reply, 504, "deadline_exceeded")
-        assert wait_until(lambda: fake.cancelled == 1)
+        # On a very busy machine the time may be up before the engine is asked.
+        assert wait_until(lambda: fake.cancelled == fake.calls and fake.running == 0)
 
     def test_a_deadline_mid_stream_is_an_error_event(self, start, fake):
         fake.stall_after = 2
@@ -115,13 +96,14 @@ class TestDeadlines:
         assert_openai_error(post(start(default_timeout_s=0.2), body()), 504, "deadline_exceeded")
 
     def test_waiting_for_a_session_counts_against_the_deadline(self, start, fake):
-        fake.ttft = 1.5
+        fake.held = True
         gateway = start()
         with ThreadPoolExecutor(1) as pool:
             first = pool.submit(say, gateway, "one")
             assert wait_until(lambda: fake.running == 1)
             reply = say(gateway, "two", {**S1, "x-request-timeout-ms": "200"})
             assert_openai_error(reply, 504, "deadline_exceeded")
+            fake.held = False
             first.result()
 
 

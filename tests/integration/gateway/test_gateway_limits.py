@@ -73,10 +73,13 @@ def test_tokens_are_reserved_and_what_was_not_used_comes_back(start, fake, redis
     gateway, headers = start(), auth(redis_server, tpm=500)
     for _ in range(10):  # each reserves over 300, and uses 7 + 5
         assert post(gateway, body(max_tokens=300), headers).status_code == 200
-    fake.ttft = 0.5
-    with ThreadPoolExecutor(2) as pool:
-        statuses = sorted(pool.map(lambda _: post(gateway, body(max_tokens=300), headers).status_code, range(2)))
-    assert statuses == [200, 429]
+    fake.held = True
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(post, gateway, body(max_tokens=300), headers)
+        assert wait_until(lambda: fake.running == 1)
+        assert post(gateway, body(max_tokens=300), headers).status_code == 429
+        fake.held = False
+        assert first.result().status_code == 200
 
 
 @pytest.mark.parametrize("fault", ["refused", "cut off", "left"])
@@ -110,14 +113,17 @@ def test_n_answers_cost_n_times(start, fake, redis_server):
 
 
 def test_more_generations_than_slots_are_shed_with_429(start, fake):
-    fake.ttft = 0.6
+    fake.held = True
     gateway = start(max_inflight=2)
-    with ThreadPoolExecutor(6) as pool:
-        replies = list(pool.map(lambda _: post(gateway, body()), range(6)))
-    assert sorted(r.status_code for r in replies) == [200, 200, 429, 429, 429, 429]
-    shed = next(r for r in replies if r.status_code == 429)
-    assert_openai_error(shed, 429, "overloaded")
-    assert int(shed.headers["retry-after"]) >= 1
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(post, gateway, body()) for _ in range(2)]
+        assert wait_until(lambda: fake.running == 2)
+        for _ in range(4):
+            shed = post(gateway, body())
+            assert_openai_error(shed, 429, "overloaded")
+            assert int(shed.headers["retry-after"]) >= 1
+        fake.held = False
+        assert [one.result().status_code for one in running] == [200, 200]
     assert metric(gateway, "gateway_shed_total", reason="inflight") == 4
     assert fake.most_running == 2
     assert post(gateway, body()).status_code == 200
@@ -137,11 +143,12 @@ def test_a_long_queue_in_the_engine_sheds_and_cache_hits_still_pass(start, fake)
 def test_too_many_open_requests_are_shed_but_health_still_answers(start, fake):
     import httpx
 
-    fake.ttft = 0.6
+    fake.held = True
     gateway = start(max_open_requests=3)
     with ThreadPoolExecutor(8) as pool:
         running = [pool.submit(post, gateway, body()) for _ in range(3)]
         assert wait_until(lambda: fake.running == 3)
         assert_openai_error(post(gateway, body()), 429, "overloaded")
         assert httpx.get(f"{gateway.root_url}/healthz").status_code == 200
+        fake.held = False
         assert all(r.result().status_code == 200 for r in running)

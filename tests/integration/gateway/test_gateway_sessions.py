@@ -80,13 +80,16 @@ def test_tenants_with_the_same_session_id_do_not_meet(start, fake, redis_server)
 
 
 def test_the_ttl_slides_with_each_turn(start, fake, redis_server):
-    gateway = start(session_ttl_s=1.2)
+    gateway, key = start(session_ttl_s=100), "wb:session:{local:s1}"
     say(gateway, "one")
-    for text in ("two", "three"):
-        time.sleep(0.8)
-        say(gateway, text)
-    assert len(fake.bodies[-1]["messages"]) == 5
-    assert wait_until(lambda: stored(redis_server) is None, 5)
+    with redis_store.connect(redis_server.url) as client:
+        for text in ("two", "three"):
+            client.pexpire(key, 5000)
+            say(gateway, text)
+            assert 90_000 < client.pttl(key) <= 100_000
+        assert len(fake.bodies[-1]["messages"]) == 5
+        client.pexpire(key, 1)
+        assert wait_until(lambda: stored(redis_server) is None, 5)
     say(gateway, "four")
     assert len(fake.bodies[-1]["messages"]) == 1
 
@@ -123,15 +126,17 @@ def test_turns_of_two_gateways_do_not_interleave_either(start, fake):
 
 
 def test_sessions_run_beside_each_other(start, fake):
-    fake.ttft = 0.3
+    fake.held = True
     gateway = start()
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda i: say(gateway, "x", {"x-session-id": f"s{i}"}), range(4)))
-    assert fake.most_running == 4
+        for number in range(4):
+            pool.submit(say, gateway, "x", {"x-session-id": f"s{number}"})
+        assert wait_until(lambda: fake.running == 4)
+        fake.held = False
 
 
 def test_a_turn_that_waits_too_long_is_409(start, fake):
-    fake.ttft = 1.0
+    fake.held = True
     gateway = start(session_wait_s=0.2)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(say, gateway, "one")
@@ -139,28 +144,33 @@ def test_a_turn_that_waits_too_long_is_409(start, fake):
         second = say(gateway, "two")
         assert_openai_error(second, 409, "session_busy")
         assert second.headers["retry-after"] == "1"
+        fake.held = False
         assert first.result().status_code == 200
 
 
 def test_a_long_turn_keeps_its_lock(start, fake):
-    fake.ttft = 1.0
-    gateway = start(session_lock_s=0.3)
+    fake.held = True
+    gateway = start(session_lock_s=0.5)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(say, gateway, "one")
         assert wait_until(lambda: fake.running == 1)
         second = pool.submit(say, gateway, "two")
+        time.sleep(0.8)
+        assert fake.running == 1
+        fake.held = False
         assert first.result().status_code == second.result().status_code == 200
     assert fake.most_running == 1
 
 
 def test_a_turn_whose_lock_was_taken_over_is_not_written(start, fake, redis_server):
-    fake.ttft = 0.5
+    fake.held = True
     gateway = start()
     with redis_store.connect(redis_server.url) as client, ThreadPoolExecutor(1) as pool:
         late = pool.submit(say, gateway, "late")
         assert wait_until(lambda: fake.running == 1)
         client.set("wb:session:{local:s1}:lock", "somebody else", px=300)
         client.incr("wb:session:{local:s1}:fence")
+        fake.held = False
         assert_openai_error(late.result(), 409, "session_conflict")
     assert stored(redis_server) is None
 
