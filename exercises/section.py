@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote
 
 from exercises.catalogue import exercises_of
 from exercises.model import Exercise, ExerciseError, Kind
@@ -31,12 +30,22 @@ def variable(one: Exercise) -> str:
 
 
 def link(one: Exercise, notebook: str) -> str:
-    """Where the notebook (its py:percent text) teaches it, as a link that JupyterLab and exported pages follow."""
+    """Where the notebook (its py:percent text) teaches it, as a link that JupyterLab and exported pages follow.
+
+    It names the file and the cell (`workbook.pairing` gives cells that open a section these ids): a bare `#heading` is
+    followed by JupyterLab only if no sign of the heading has to be escaped in a link.
+    """
     found = re.search(rf"^# ###? ({re.escape(one.section)}\.? .*)$", notebook, re.MULTILINE)
     if not found:
         raise ExerciseError(f"{one.id}: the notebook has no section {one.section}")
     heading = re.sub(r"[`*]", "", found[1]).strip()
-    return f"[{heading}](#{quote(heading.replace(' ', '-'), safe=':,')})"
+    return f"[{heading}]({_notebook(one.question).name}#cell-id=section-{one.section.replace('.', '-')})"
+
+
+def _notebook(question: str) -> Path:
+    """The .ipynb of "q1" to "q7"."""
+    (source,) = NOTEBOOKS.glob(f"{question}_*.py")
+    return source.with_suffix(".ipynb")
 
 
 def cells(one: Exercise, number: int, notebook: str) -> str:

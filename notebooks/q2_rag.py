@@ -74,7 +74,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 Memory: the corpus is small
 #
 # Ten thousand documents sound like a lot. As vectors they fit into a laptop, whatever the dimension. Say so early: it
@@ -157,7 +158,8 @@ q1_sizing.tornado_plot(drivers)
 #
 # From here on everything runs on this machine: real documents, a real embedder (all-MiniLM-L6-v2), Qdrant in this
 # process, BM25 beside it, a reranker trained for this workbook, and vLLM for the few steps that need a model.
-#
+
+# %% [markdown]
 # ### 4.1 Documents
 #
 # Debian's documentation packages, fetched with the machine's own apt: HTML, PDF, man pages, POD, written by people for
@@ -251,7 +253,8 @@ pd.DataFrame(
 # %% [markdown]
 # A large chunk counts as right as soon as it *holds* the answer, so it has the easier hit, and pays for it in tokens
 # that the model has to read: compare the last column.
-#
+
+# %% [markdown]
 # ### 4.3 Embedding: one model, four ways to run it
 #
 # Sorted by length, so that a batch has little padding. int8 and bfloat16 lose a little; the cosine says how much.
@@ -312,7 +315,8 @@ for document in few[:3]:
 
 # %% [markdown]
 # An index that takes single documents at once makes "five-minute batches" a choice, not a necessity.
-#
+
+# %% [markdown]
 # ### 4.5 What each stage is worth
 #
 # The same questions, stage after stage. Questions of one document are alike, so intervals are bootstrapped over whole
@@ -672,7 +676,8 @@ index_folder.cleanup()
 #    switch an alias. The index refuses another model by name.
 # 5. *Why do you not embed in 1,536 dimensions?* Memory is not the reason. Time per query and per ingest is, and only a
 #    gain on your own question set justifies it.
-#
+
+# %% [markdown]
 # ## 8. Exercises
 #
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -686,7 +691,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 A corpus in memory
 #
-# Taught in [2.1 Memory: the corpus is small](#2.1-Memory:-the-corpus-is-small).
+# Taught in [2.1 Memory: the corpus is small](q2_rag.ipynb#cell-id=section-2-1).
 
 # %%
 index_memory = practice("q2-index-memory")
@@ -702,7 +707,7 @@ index_memory.check(
 # %% [markdown]
 # ### 8.2 In flight is not per second
 #
-# Taught in [2.3 The corrected design and its price](#2.3-The-corrected-design-and-its-price).
+# Taught in [2.3 The corrected design and its price](q2_rag.ipynb#cell-id=section-2-3).
 
 # %%
 instances = practice("q2-instances")
@@ -719,7 +724,7 @@ instances.check(
 # %% [markdown]
 # ### 8.3 Fuse two rankings
 #
-# Taught in [4.5 What each stage is worth](#4.5-What-each-stage-is-worth).
+# Taught in [4.5 What each stage is worth](q2_rag.ipynb#cell-id=section-4-5).
 
 # %%
 rank_fusion = practice("q2-rank-fusion")
@@ -737,7 +742,7 @@ rank_fusion.check(fuse)
 # %% [markdown]
 # ### 8.4 Recall and nDCG without a library
 #
-# Taught in [4.5 What each stage is worth](#4.5-What-each-stage-is-worth).
+# Taught in [4.5 What each stage is worth](q2_rag.ipynb#cell-id=section-4-5).
 
 # %%
 retrieval_metrics = practice("q2-retrieval-metrics")
@@ -761,7 +766,7 @@ retrieval_metrics.check(measure)
 # %% [markdown]
 # ### 8.5 Windows that cut no word
 #
-# Taught in [4.2 Chunks: what the embedder never reads](#4.2-Chunks:-what-the-embedder-never-reads).
+# Taught in [4.2 Chunks: what the embedder never reads](q2_rag.ipynb#cell-id=section-4-2).
 
 # %%
 token_windows = practice("q2-token-windows")
@@ -787,7 +792,7 @@ token_windows.check(windows)
 # %% [markdown]
 # ### 8.6 One step of these embedders is wrong
 #
-# Taught in [2.2 Every figure of the usual answer, checked](#2.2-Every-figure-of-the-usual-answer,-checked).
+# Taught in [2.2 Every figure of the usual answer, checked](q2_rag.ipynb#cell-id=section-2-2).
 
 # %%
 embedding_review = practice("q2-embedding-review")
@@ -803,7 +808,7 @@ embedding_review.check(
 # %% [markdown]
 # ### 8.7 From the candidates to the first five
 #
-# Taught in [4.5 What each stage is worth](#4.5-What-each-stage-is-worth).
+# Taught in [4.5 What each stage is worth](q2_rag.ipynb#cell-id=section-4-5).
 
 # %%
 recall_gap = practice("q2-recall-gap")

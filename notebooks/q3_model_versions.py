@@ -65,7 +65,8 @@ def table(rows, columns):
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 What can 5 % for 24 hours find?
 #
 # The usual answer waits a day at 5 % and compares. Whether that can work is arithmetic: at level 5 % (one-sided), power 80 %,
@@ -109,7 +110,8 @@ q3_running.detectable(sizes, policy.latency_ratio_limit)
 # The left of this plot is where most teams are. There, 5 % are a handful of people, and the errors must multiply before anything
 # shows (first row of the table). The mend is not a longer wait alone: a larger first share, a metric that is more frequent
 # than errors, or shadow traffic.
-#
+
+# %% [markdown]
 # ### 2.2 Every figure of the usual answer, checked
 
 # %%
@@ -157,7 +159,8 @@ q3_running.peeking(looks, curves["fixed"], curves["sequential"], ALPHA)
 # **What an interviewer should hear.** *I monitor with tests that stay valid at every look (e-values: stop when the evidence exceeds
 # one over alpha), because a controller is nothing but somebody who peeks. That costs about twice the users of a test with
 # one look, and I pay it gladly: I do not know beforehand when harm shows.*
-#
+
+# %% [markdown]
 # ### 2.4 What 500 test cases decide
 
 # %%
@@ -200,7 +203,8 @@ table(cases, ["what is to be shown at 95 %", "cases needed, or effect found", f"
 
 # %% [markdown]
 # ## 4. Deep dive, running (15 minutes)
-#
+
+# %% [markdown]
 # ### 4.1 Five real versions of one model
 #
 # SmolLM2-135M learns to say which of eight teams a message belongs to: LoRA adapters of under 1 MB, trained by
@@ -236,7 +240,8 @@ table(
 # MLflow on SQLite holds parameters, metrics, data hash and lineage; `MLFLOW_TRACKING_URI` names a server instead, by the same calls.
 # The last three versions beside production stay deployable: the registry refuses to delete them, and whatever a running
 # rollout uses.
-#
+
+# %% [markdown]
 # ### 4.2 An engine that swaps versions while it serves
 
 # %%
@@ -400,7 +405,8 @@ print("\n".join(line for line in drill.metrics.text().splitlines() if line.start
 # %% [markdown]
 # The time before the decision is statistics, not machinery: with few requests on the candidate, each bad answer is rare. More traffic
 # shortens it; nothing else does, unless one bad answer is enough, which is what a gate is for.
-#
+
+# %% [markdown]
 # ### 4.7 Every decision, with its evidence
 
 # %%
@@ -488,7 +494,8 @@ table(again, ["scenario", "rollouts now", "promoted", "rolled back", "95 % inter
 # let the harm through. The example of Flagger asks for a success rate that is just what this healthy service has, so it
 # never lets anything pass: a constant copied from an example knows nothing of the service it guards. Neither is a fault of
 # the tools: a threshold on a window has no idea how many requests it holds.
-#
+
+# %% [markdown]
 # ### 4.10 An A/B test, read honestly
 #
 # A release test asks "does it harm?". An experiment asks "is it better, by how much?", once, at a size that was chosen before. The
@@ -556,7 +563,8 @@ print(argo[argo.index("  strategy:") : argo.index("---")])
 # %% [markdown]
 # The shares and bake times of this manifest, the GitHub workflow and the Kubernetes files come from the same policy object that ran
 # above (`workbook rollout export FOLDER`).
-#
+
+# %% [markdown]
 # ## 6. Monitoring and operations (3 minutes)
 #
 # | alert on | because | first reaction |
@@ -580,7 +588,8 @@ print(argo[argo.index("  strategy:") : argo.index("---")])
 #    find them.
 # 4. *The new version needs a new prompt, index or tokenizer.* Then that is the version: one digest over all of it.
 # 5. *The registry is down.* Serving goes on: routers hold the last state, adapters are loaded. The rollout pauses and says so.
-#
+
+# %% [markdown]
 # ## 8. Exercises
 #
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -594,7 +603,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 Looking all the time
 #
-# Taught in [2.3 What looking often costs](#2.3-What-looking-often-costs).
+# Taught in [2.3 What looking often costs](q3_model_versions.ipynb#cell-id=section-2-3).
 
 # %%
 alarm_budget = practice("q3-alarm-budget")
@@ -610,7 +619,7 @@ alarm_budget.check(
 # %% [markdown]
 # ### 8.2 How long the canary must sing
 #
-# Taught in [2.1 What can 5 % for 24 hours find?](#2.1-What-can-5-%25-for-24-hours-find%3F).
+# Taught in [2.1 What can 5 % for 24 hours find?](q3_model_versions.ipynb#cell-id=section-2-1).
 
 # %%
 canary_days = practice("q3-canary-days")
@@ -626,7 +635,7 @@ canary_days.check(
 # %% [markdown]
 # ### 8.3 What a test suite without an unsafe answer shows
 #
-# Taught in [2.4 What 500 test cases decide](#2.4-What-500-test-cases-decide).
+# Taught in [2.4 What 500 test cases decide](q3_model_versions.ipynb#cell-id=section-2-4).
 
 # %%
 clean_cases = practice("q3-clean-cases")
@@ -642,7 +651,7 @@ clean_cases.check(
 # %% [markdown]
 # ### 8.4 The same cases, two versions
 #
-# Taught in [4.3 Gates before any user sees it](#4.3-Gates-before-any-user-sees-it).
+# Taught in [4.3 Gates before any user sees it](q3_model_versions.ipynb#cell-id=section-4-3).
 
 # %%
 paired_gate = practice("q3-paired-gate")
@@ -658,7 +667,7 @@ paired_gate.check(
 # %% [markdown]
 # ### 8.5 The way back, loaded and not loaded
 #
-# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
+# Taught in [5. Scaling and trade-offs (5 minutes)](q3_model_versions.ipynb#cell-id=section-5).
 
 # %%
 way_back = practice("q3-way-back")
@@ -674,7 +683,7 @@ way_back.check(
 # %% [markdown]
 # ### 8.6 One look, one decision
 #
-# Taught in [4.7 Every decision, with its evidence](#4.7-Every-decision,-with-its-evidence).
+# Taught in [4.7 Every decision, with its evidence](q3_model_versions.ipynb#cell-id=section-4-7).
 
 # %%
 canary_decision = practice("q3-canary-decision")
@@ -701,7 +710,7 @@ canary_decision.check(decide)
 # %% [markdown]
 # ### 8.7 The same user, the same version
 #
-# Taught in [4.4 Same user, same version](#4.4-Same-user,-same-version).
+# Taught in [4.4 Same user, same version](q3_model_versions.ipynb#cell-id=section-4-4).
 
 # %%
 sticky_split = practice("q3-sticky-split")
@@ -723,7 +732,7 @@ sticky_split.check(on_candidate)
 # %% [markdown]
 # ### 8.8 What a bad release costs before it goes back
 #
-# Taught in [2.2 Every figure of the usual answer, checked](#2.2-Every-figure-of-the-usual-answer,-checked).
+# Taught in [2.2 Every figure of the usual answer, checked](q3_model_versions.ipynb#cell-id=section-2-2).
 
 # %%
 rollback_review = practice("q3-rollback-review")
@@ -739,7 +748,7 @@ rollback_review.check(
 # %% [markdown]
 # ### 8.9 The release plan of a small service
 #
-# Taught in [2.1 What can 5 % for 24 hours find?](#2.1-What-can-5-%25-for-24-hours-find%3F).
+# Taught in [2.1 What can 5 % for 24 hours find?](q3_model_versions.ipynb#cell-id=section-2-1).
 
 # %%
 few_users = practice("q3-few-users")

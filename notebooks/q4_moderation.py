@@ -73,7 +73,8 @@ pd.DataFrame(
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 Who sees what
 #
 # A tier *sees* everything that the tiers before it left open, and *decides* only a part of it. Capacity must be bought
@@ -167,7 +168,8 @@ q4_sizing.precision_by_prevalence(a.fpr, a.fnr, {"assumed here": a.prevalence, "
 
 # %% [markdown]
 # ## 4. Deep dive, running (15 minutes)
-#
+
+# %% [markdown]
 # ### 4.1 A corpus that may be shown
 #
 # Public sets of hateful posts cannot be redistributed with a notebook, and should not be printed in one. This corpus is
@@ -546,7 +548,8 @@ pd.DataFrame(rows, columns=["by", "", "violating", "wrongly approved", "escalate
 # %% [markdown]
 # Posts of one pattern resemble each other, so the interval over *patterns* is the wider, honest one: exact bounds over
 # posts assume that tomorrow's posts use today's sentences.
-#
+
+# %% [markdown]
 # ### 4.5 The curve that decides the design
 #
 # Two thresholds: below the lower one approve, above the upper one reject, between them a person. Ask for fewer errors and
@@ -646,7 +649,8 @@ print(f"of {shown.n} posts inside the band it answered {shown.answered} in {time
 # What protects the other posts of a batch is not the prompt but the structure: every verdict carries a random tag of its
 # own, two posts of the batch are canaries whose verdict is known, and a batch whose canaries come back wrong is judged
 # again post by post.
-#
+
+# %% [markdown]
 # ### 4.7 One post through all tiers, and why
 
 # %%
@@ -722,7 +726,8 @@ pd.DataFrame(
 # At-least-once delivery and a log that refuses a second decision of the same tier: together they are exactly once where
 # it matters. The killed
 # worker's posts wait until another claims them: they are few, so look at the slowest post, not at the percentile.
-#
+
+# %% [markdown]
 # ### 4.9 People
 #
 # The queue hands out what is gravest and most seen first, but waiting counts too, so that nothing starves. Some posts go
@@ -770,7 +775,8 @@ pd.DataFrame(order[:10], columns=["first ten handed out", "severity", "views", "
 # `workbook review-queue --demo` opens the page that reviewers work with: keyboard first, media blurred, hidden characters
 # shown, a limit on harmful posts per hour. Appeals have a queue of their own, whose first rule is that whoever decided
 # before cannot decide again; overturned decisions come back as labels, and name the rule or model that erred.
-#
+
+# %% [markdown]
 # ### 4.10 Tomorrow's slang
 #
 # In week three people begin to use words that no list and no model knows.
@@ -796,7 +802,8 @@ q4_running.drift_plot(weeks, recall, drill.slang_from)
 # %% [markdown]
 # The gate compares old and new model on the same posts (McNemar's test) and can answer "not enough data". The drill is
 # kind: labels are right and arrive within the week. Real ones are late and contested, so the dip lasts longer.
-#
+
+# %% [markdown]
 # ## 5. Scaling and trade-offs (5 minutes)
 #
 # A million posts a minute through the corrected design, on an ordinary day and on three bad ones.
@@ -904,7 +911,8 @@ pd.DataFrame(told, columns=["picture", "what happens: a person sees this reason"
 #    bill. Then ask what its bound is on *your* posts.
 # 5. *Somebody claims a word is theirs to use.* Reclaimed use is a functionality of the test set, with its own error
 #    rate; see the table in 4.4.
-#
+
+# %% [markdown]
 # ## 8. Exercises
 #
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -918,7 +926,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 Three tiers and a cache
 #
-# Taught in [2.1 Who sees what](#2.1-Who-sees-what).
+# Taught in [2.1 Who sees what](q4_moderation.ipynb#cell-id=section-2-1).
 
 # %%
 tier_load = practice("q4-tier-load")
@@ -934,7 +942,7 @@ tier_load.check(
 # %% [markdown]
 # ### 8.2 Agreement beyond chance
 #
-# Taught in [4.9 People](#4.9-People).
+# Taught in [4.9 People](q4_moderation.ipynb#cell-id=section-4-9).
 
 # %%
 kappa_task = practice("q4-kappa")
@@ -956,7 +964,7 @@ kappa_task.check(kappa)
 # %% [markdown]
 # ### 8.3 From seconds to a payroll
 #
-# Taught in [2.4 People are the scarce machine](#2.4-People-are-the-scarce-machine).
+# Taught in [2.4 People are the scarce machine](q4_moderation.ipynb#cell-id=section-2-4).
 
 # %%
 reviewers = practice("q4-reviewers")
@@ -972,7 +980,7 @@ reviewers.check(
 # %% [markdown]
 # ### 8.4 Who is hit by one in a thousand
 #
-# Taught in [2.5 What 0.1 % means for the people whose posts are removed](#2.5-What-0.1-%25-means-for-the-people-whose-posts-are-removed).
+# Taught in [2.5 What 0.1 % means for the people whose posts are removed](q4_moderation.ipynb#cell-id=section-2-5).
 
 # %%
 wrong_removals = practice("q4-wrong-removals")
@@ -989,7 +997,7 @@ wrong_removals.check(
 # %% [markdown]
 # ### 8.5 One step of this LLM tier is wrong
 #
-# Taught in [2.2 Every figure of the usual answer, checked](#2.2-Every-figure-of-the-usual-answer,-checked).
+# Taught in [2.2 Every figure of the usual answer, checked](q4_moderation.ipynb#cell-id=section-2-2).
 
 # %%
 judge_review = practice("q4-judge-review")
@@ -1005,7 +1013,7 @@ judge_review.check(
 # %% [markdown]
 # ### 8.6 The lowest threshold that keeps the promise
 #
-# Taught in [4.5 The curve that decides the design](#4.5-The-curve-that-decides-the-design).
+# Taught in [4.5 The curve that decides the design](q4_moderation.ipynb#cell-id=section-4-5).
 
 # %%
 safe_threshold_task = practice("q4-safe-threshold")
@@ -1031,7 +1039,7 @@ safe_threshold_task.check(safe_threshold)
 # %% [markdown]
 # ### 8.7 What a test set lets you promise
 #
-# Taught in [2.5 What 0.1 % means for the people whose posts are removed](#2.5-What-0.1-%25-means-for-the-people-whose-posts-are-removed).
+# Taught in [2.5 What 0.1 % means for the people whose posts are removed](q4_moderation.ipynb#cell-id=section-2-5).
 
 # %%
 claim_review = practice("q4-claim-review")
@@ -1047,7 +1055,7 @@ claim_review.check(
 # %% [markdown]
 # ### 8.8 Nothing may be missed
 #
-# Taught in [7. What interviewers ask next](#7.-What-interviewers-ask-next).
+# Taught in [7. What interviewers ask next](q4_moderation.ipynb#cell-id=section-7).
 
 # %%
 no_misses = practice("q4-no-misses")

@@ -68,7 +68,8 @@ def table(rows, columns):
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 Does the bill add up?
 #
 # The usual answer starts from a table: 50 million GPT-4 requests of 800 tokens in and 400 out for $350,000, and so on. A bill is
@@ -100,7 +101,8 @@ table(
 # GPT-4: the nearest price is a later model's. An interviewer who hands you such a table wants to see whether you multiply.
 # Below, the bill is taken *at its stated dollars* (with the tokens that make each row true), so that savings can be
 # compared with the stated ones. The price lists mark these models as deprecated: it is a scenario of then.
-#
+
+# %% [markdown]
 # ### 2.2 Every figure of the usual answer, checked
 
 # %%
@@ -152,7 +154,8 @@ table(
 # %% [markdown]
 # **What an interviewer should hear.** *Savings are a set function: I quote each one as "alone" and as "after the others", and I
 # budget with the second. What costs more than it saves on the bill that is left, I do not build.*
-#
+
+# %% [markdown]
 # ### 2.4 When does your own GPU pay?
 #
 # An API has no fixed cost, a GPU nothing else. Rates are measured ones (an H100 and these two cores); another GPU is reached by a
@@ -231,7 +234,8 @@ q5_sizing.breakeven(
 
 # %% [markdown]
 # ## 4. Deep dive, running (15 minutes)
-#
+
+# %% [markdown]
 # ### 4.1 The bill, from the gateway's own counters
 #
 # Nobody can cut what nobody counts. The gateway of question 1 counts tokens per hour, tenant, model and feature, cached ones and
@@ -294,7 +298,8 @@ table(
 # %% [markdown]
 # The engine's own model has no list price, so `--price-as` lends it one: these are dollars of *tokens like these at GPT-4's price*.
 # A model that has no price is never counted as free; the report names its tokens.
-#
+
+# %% [markdown]
 # ### 4.2 Routing: who is sure?
 #
 # A router must know before the answer whether the small model will get it right. Correctness was recorded once for many
@@ -416,7 +421,8 @@ q5_cache.cost_per_wrong_answer(cache_record, traffic, call, a.lookup_cost.value,
 #
 # **What an interviewer should hear.** *The threshold follows from the price of a wrong answer, not from a blog. I ship the exact cache,
 # normalise what may be normalised, and let a larger model judge "same question?" before I trust likeness.*
-#
+
+# %% [markdown]
 # ### 4.4 Prompts: the tokens that nobody took out
 #
 # A system prompt grows with every complaint. Here is the same task asked in several ways of the engine, a few messages now and the
@@ -465,7 +471,8 @@ table(
 # A few messages now can refuse a bad prompt and never accept a good one: the bound is too wide. That is the guardrail at work, not a
 # fault of it; the recorded run has enough. Note what is *cheap* to take out (an answer that explains itself, a system prompt
 # that repeats itself) and what is not: the last examples.
-#
+
+# %% [markdown]
 # ### 4.5 Batches: half price for whoever waits
 #
 # The batch API of this project takes OpenAI's files and gives way to live traffic; question 7 measures what live users notice of it.
@@ -524,7 +531,8 @@ q5_routing.tasks(tasks)
 # Read the order of magnitude under the bars. A rule that is right costs nothing and says why; a head on sentence vectors costs a
 # small part of the language model; only what neither can do is left for it. (The rules were written by the hand that wrote
 # the sentences: they show what a rule costs, not how far yours reaches.)
-#
+
+# %% [markdown]
 # ### 4.8 All six on the same requests
 #
 # One workload, replayed through the gateway: messages to classify, FAQ questions that repeat by Zipf in changing words, a backlog that
@@ -635,7 +643,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 Does this row add up?
 #
-# Taught in [2.1 Does the bill add up?](#2.1-Does-the-bill-add-up%3F).
+# Taught in [2.1 Does the bill add up?](q5_cost.ipynb#cell-id=section-2-1).
 
 # %%
 bill_row = practice("q5-bill-row")
@@ -651,7 +659,7 @@ bill_row.check(
 # %% [markdown]
 # ### 8.2 The wrong answer that ruins a cache
 #
-# Taught in [4.3 Caching: a hit that is wrong costs more than a miss](#4.3-Caching:-a-hit-that-is-wrong-costs-more-than-a-miss).
+# Taught in [4.3 Caching: a hit that is wrong costs more than a miss](q5_cost.ipynb#cell-id=section-4-3).
 
 # %%
 false_hits = practice("q5-false-hits")
@@ -667,7 +675,7 @@ false_hits.check(
 # %% [markdown]
 # ### 8.3 At which GPU price is it a draw?
 #
-# Taught in [2.4 When does your own GPU pay?](#2.4-When-does-your-own-GPU-pay%3F).
+# Taught in [2.4 When does your own GPU pay?](q5_cost.ipynb#cell-id=section-2-4).
 
 # %%
 own_gpus = practice("q5-own-gpus")
@@ -683,7 +691,7 @@ own_gpus.check(
 # %% [markdown]
 # ### 8.4 Three savings, one bill
 #
-# Taught in [2.3 Savings multiply](#2.3-Savings-multiply).
+# Taught in [2.3 Savings multiply](q5_cost.ipynb#cell-id=section-2-3).
 
 # %%
 savings_multiply = practice("q5-savings-multiply")
@@ -699,7 +707,7 @@ savings_multiply.check(
 # %% [markdown]
 # ### 8.5 Whose saving is it?
 #
-# Taught in [2.3 Savings multiply](#2.3-Savings-multiply).
+# Taught in [2.3 Savings multiply](q5_cost.ipynb#cell-id=section-2-3).
 
 # %%
 shapley_shares = practice("q5-shapley-shares")
@@ -721,7 +729,7 @@ shapley_shares.check(shapley)
 # %% [markdown]
 # ### 8.6 One saving of this plan is wrong
 #
-# Taught in [2.3 Savings multiply](#2.3-Savings-multiply).
+# Taught in [2.3 Savings multiply](q5_cost.ipynb#cell-id=section-2-3).
 
 # %%
 plan_review = practice("q5-plan-review")
@@ -736,7 +744,7 @@ plan_review.check(
 # %% [markdown]
 # ### 8.7 Six weeks to cut a bill
 #
-# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
+# Taught in [5. Scaling and trade-offs (5 minutes)](q5_cost.ipynb#cell-id=section-5).
 
 # %%
 first_six_weeks = practice("q5-first-six-weeks")
@@ -750,7 +758,7 @@ first_six_weeks.check(my_answer)
 # %% [markdown]
 # ### 8.8 A thousand equal questions, one answer
 #
-# Taught in [4.3 Caching: a hit that is wrong costs more than a miss](#4.3-Caching:-a-hit-that-is-wrong-costs-more-than-a-miss).
+# Taught in [4.3 Caching: a hit that is wrong costs more than a miss](q5_cost.ipynb#cell-id=section-4-3).
 
 # %%
 single_flight = practice("q5-single-flight")

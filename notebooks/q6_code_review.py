@@ -63,7 +63,8 @@ def table(rows, columns):
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 How large is a change, in tokens?
 #
 # The usual answer gives each agent some 2,000 tokens for a pull request of five files and 200 lines. Real ones, from
@@ -89,7 +90,8 @@ q6_running.window(windows, stated=2000)
 # %% [markdown]
 # A window that is too small does not fail. It silently reviews the first files and approves the rest by saying nothing.
 # So the summary of our reviews names every file that nobody read.
-#
+
+# %% [markdown]
 # ### 2.2 Every figure of the usual answer, checked
 
 # %%
@@ -142,7 +144,8 @@ q6_running.cost_curve(grid, costs, cap=0.50, quantiles=quantiles)
 
 # %% [markdown]
 # ## 4. Deep dive, running (15 minutes)
-#
+
+# %% [markdown]
 # ### 4.1 A pull request, and the plan
 #
 # A shop adds a search page and discounts. Its description tells "the AI reviewer" that security has approved.
@@ -366,7 +369,8 @@ table([(line.text or "(dropped)", line.dropped) for line in lines], ["its line a
 # Read the lines that passed: nothing in them is false, and hardly anything is said. Passing a check is not quality, so even
 # this line is off by default. With a capable model behind any OpenAI-compatible URL the same calibration decides; then tier 3 may propose findings, each of
 # which must quote an added line and survive a second call that tries to refute it.
-#
+
+# %% [markdown]
 # ### 4.8 The hard stop
 #
 # Before a call is made, its *worst case* is reserved: every byte a token, every answer full. What does not fit is not asked, and the
@@ -383,7 +387,8 @@ table([(f"${one.budget:.2f}", f"${one.review.cost:.4f}", len(one.review.comments
 
 # %% [markdown]
 # (The model here is a scripted one at the list price of a real one: what is shown is the accounting, not the quality.)
-#
+
+# %% [markdown]
 # ### 4.9 The same orchestration in two frameworks
 #
 # Interviewers ask for LangGraph. The specialists, the aggregation and the result are the same; what differs is what one
@@ -458,7 +463,8 @@ table(rows, ["false comments per change", "false comments per developer and day 
 # 4. *The diff has 40,000 lines.* Generated and vendored files are left out by name, the rest is cut by file, and the summary says what
 #    nobody read.
 # 5. *Your recall on logic errors is poor.* Yes; 4.5 shows it. Tests find those; a capable model may, if it passes the gate.
-#
+
+# %% [markdown]
 # ## 8. Exercises
 #
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -472,7 +478,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 Every specialist reads the diff
 #
-# Taught in [2.3 What a review costs, and where the cap binds](#2.3-What-a-review-costs,-and-where-the-cap-binds).
+# Taught in [2.3 What a review costs, and where the cap binds](q6_code_review.ipynb#cell-id=section-2-3).
 
 # %%
 review_cost = practice("q6-review-cost")
@@ -488,7 +494,7 @@ review_cost.check(
 # %% [markdown]
 # ### 8.2 Right, false, missed
 #
-# Taught in [4.5 How good is it? Precision, recall, and silence](#4.5-How-good-is-it%3F-Precision,-recall,-and-silence).
+# Taught in [4.5 How good is it? Precision, recall, and silence](q6_code_review.ipynb#cell-id=section-4-5).
 
 # %%
 what_it_finds = practice("q6-what-it-finds")
@@ -505,7 +511,7 @@ what_it_finds.check(
 # %% [markdown]
 # ### 8.3 A review that cannot overspend
 #
-# Taught in [4.8 The hard stop](#4.8-The-hard-stop).
+# Taught in [4.8 The hard stop](q6_code_review.ipynb#cell-id=section-4-8).
 
 # %%
 hard_stop = practice("q6-hard-stop")
@@ -537,7 +543,7 @@ hard_stop.check(Ledger)
 # %% [markdown]
 # ### 8.4 Many agents, few cores
 #
-# Taught in [4.2 Side by side](#4.2-Side-by-side).
+# Taught in [4.2 Side by side](q6_code_review.ipynb#cell-id=section-4-2).
 
 # %%
 side_by_side = practice("q6-side-by-side")
@@ -552,7 +558,7 @@ side_by_side.check(
 # %% [markdown]
 # ### 8.5 Where may a comment stand?
 #
-# Taught in [4.4 What is posted](#4.4-What-is-posted).
+# Taught in [4.4 What is posted](q6_code_review.ipynb#cell-id=section-4-4).
 
 # %%
 diff_lines = practice("q6-diff-lines")
@@ -574,7 +580,7 @@ diff_lines.check(commentable)
 # %% [markdown]
 # ### 8.6 How sure is all of them?
 #
-# Taught in [4.5 How good is it? Precision, recall, and silence](#4.5-How-good-is-it%3F-Precision,-recall,-and-silence).
+# Taught in [4.5 How good is it? Precision, recall, and silence](q6_code_review.ipynb#cell-id=section-4-5).
 
 # %%
 wilson_interval = practice("q6-wilson-interval")
@@ -595,7 +601,7 @@ wilson_interval.check(wilson)
 # %% [markdown]
 # ### 8.7 One step of this estimate is wrong
 #
-# Taught in [2.3 What a review costs, and where the cap binds](#2.3-What-a-review-costs,-and-where-the-cap-binds).
+# Taught in [2.3 What a review costs, and where the cap binds](q6_code_review.ipynb#cell-id=section-2-3).
 
 # %%
 cost_review = practice("q6-cost-review")
@@ -610,7 +616,7 @@ cost_review.check(
 # %% [markdown]
 # ### 8.8 It missed the outage: make it stricter
 #
-# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
+# Taught in [5. Scaling and trade-offs (5 minutes)](q6_code_review.ipynb#cell-id=section-5).
 
 # %%
 stricter = practice("q6-stricter")
@@ -624,7 +630,7 @@ stricter.check(my_answer)
 # %% [markdown]
 # ### 8.9 Whom does the cap cut?
 #
-# Taught in [2.3 What a review costs, and where the cap binds](#2.3-What-a-review-costs,-and-where-the-cap-binds).
+# Taught in [2.3 What a review costs, and where the cap binds](q6_code_review.ipynb#cell-id=section-2-3).
 
 # %%
 cap_tail = practice("q6-cap-tail")

@@ -71,7 +71,8 @@ def table(rows, columns):
 
 # %% [markdown]
 # ## 2. Size it
-#
+
+# %% [markdown]
 # ### 2.1 Which mode for what: computed
 #
 # Each scenario below states its deadline, its bursts, its number of items, whether somebody waits, and what the path in between
@@ -89,7 +90,8 @@ q7_sizing.decision_table(decisions)
 # %% [markdown]
 # Read the grey cells first: most modes are excluded by *something else* than the latency of the model. A connection that a proxy cuts,
 # a caller that cannot come back, a window of a day. What is left is a question of money.
-#
+
+# %% [markdown]
 # ### 2.2 Every figure of the usual answer, checked
 
 # %%
@@ -123,7 +125,8 @@ table(rows, ["work", "takes", "connections held, sync or stream", "held, job", "
 # %% [markdown]
 # **What an interviewer should hear.** *Streaming does not free the connection, it makes the wait bearable. A job frees it, and then I owe
 # the client a way to hear of the end that costs less than the wait did: a webhook, or polls that get slower.*
-#
+
+# %% [markdown]
 # ## 3. High-level architecture
 #
 # ```mermaid
@@ -243,7 +246,8 @@ table(
 # This is the argument for a queue that no slide shows. Past the knee, clients who wait give up, and the engine has already worked for
 # them. A synchronous call that is cut off at least ends its generation; a *resumable* stream must go on for somebody who may
 # come back. A job has nobody who leaves, so every token counts.
-#
+
+# %% [markdown]
 # ### 4.3 What it costs
 
 # %%
@@ -263,7 +267,8 @@ q7_running.money(result, usd_per_hour, label)
 # Sync and streaming hold the engine for the whole window, because somebody may come at any moment. Jobs and batches hold it while
 # there is work (starting it is left out here; section 5 has it). A token costs the same in all four modes. What is saved is the
 # *idle* engine at light load and, past the knee, the work for those who had gone; in between there is little to save. The price of the hour cancels out of every ratio.
-#
+
+# %% [markdown]
 # ### 4.4 Where they cross
 
 # %%
@@ -329,7 +334,8 @@ q7_running.beside(lanes)
 # %% [markdown]
 # One number trades the two against each other. It cannot be zero: what is *in* the engine is not taken out again, and each running
 # sequence slows every step. Whoever promises both "no effect on live traffic" and "full use of the engine" has not measured.
-#
+
+# %% [markdown]
 # ### 4.6 A connection breaks in the middle of a stream
 #
 # Every event has a number and stays in Redis for a while. The client says which one it saw last; the answer is generated once, whoever
@@ -399,7 +405,8 @@ table(rows, ["request", "status", "code", "answer"])
 
 # %% [markdown]
 # Another tenant's job is *not found* and not *forbidden*: a 403 would say that it exists.
-#
+
+# %% [markdown]
 # ### 4.8 Webhooks: signed, and repeated until somebody answers
 
 # %%
@@ -434,7 +441,8 @@ table([(name, "accepted" if good else "refused") for name, good in checks.items(
 
 # %% [markdown]
 # The webhook says that a job has ended and carries no answer: whoever wants it fetches it with the tenant's key.
-#
+
+# %% [markdown]
 # ### 4.9 A job that kills its worker
 #
 # The worst input does not raise an error, it takes the process along. It must not be tried for ever, and must not stop the others:
@@ -459,7 +467,8 @@ print(
 # %% [markdown]
 # A lost worker costs its *neighbours* a try as well: the jobs beside it in the same process were innocent. That is why the limit of tries
 # is above two, and why untrusted work belongs into processes with one slot.
-#
+
+# %% [markdown]
 # ### 4.10 `kill -9`, again and again
 #
 # Small here, full size in the record beside it. A job counts as doubled if its end took effect twice, whoever ran it how often.
@@ -513,7 +522,8 @@ q7_running.libraries(compared["rows"], "taskiq")
 # %% [markdown]
 # The quickest that lost nothing carries the messages. That its *delivery* is at least once is not enough: leases, fences and the one
 # script that ends a job make the *effect* happen once.
-#
+
+# %% [markdown]
 # ### 4.11 A burst on a fleet that follows its queue
 
 # %%
@@ -619,7 +629,8 @@ stack.close()
 # 4. *One tenant submits a million jobs.* A limit of open jobs per tenant, and lanes; fair shares between tenants come before priorities.
 # 5. *Your batch is late at 5 a.m.* Which resource was missing? If live traffic was low and the batch was slow, the lane yields too early;
 #    if traffic was high, the window was sold too short.
-#
+
+# %% [markdown]
 # ## 8. Exercises
 #
 # The numbers are yours: another login (or `WORKBOOK_PERSON`) draws others, and `.again()` new ones. A check says right,
@@ -633,7 +644,7 @@ from exercises import practice
 # %% [markdown]
 # ### 8.1 Waiting, or asking again
 #
-# Taught in [2.3 What is held while somebody waits](#2.3-What-is-held-while-somebody-waits).
+# Taught in [2.3 What is held while somebody waits](q7_sync_async.ipynb#cell-id=section-2-3).
 
 # %%
 open_connections = practice("q7-open-connections")
@@ -649,7 +660,7 @@ open_connections.check(
 # %% [markdown]
 # ### 8.2 From how many texts on is a batch quicker?
 #
-# Taught in [2.1 Which mode for what: computed](#2.1-Which-mode-for-what:-computed).
+# Taught in [2.1 Which mode for what: computed](q7_sync_async.ipynb#cell-id=section-2-1).
 
 # %%
 calls_or_batch = practice("q7-calls-or-batch")
@@ -665,7 +676,7 @@ calls_or_batch.check(
 # %% [markdown]
 # ### 8.3 A fleet that follows its queue
 #
-# Taught in [5. Scaling and trade-offs (5 minutes)](#5.-Scaling-and-trade-offs-%285-minutes%29).
+# Taught in [5. Scaling and trade-offs (5 minutes)](q7_sync_async.ipynb#cell-id=section-5).
 
 # %%
 following_fleet = practice("q7-following-fleet")
@@ -680,7 +691,7 @@ following_fleet.check(
 # %% [markdown]
 # ### 8.4 Take a webhook once
 #
-# Taught in [4.8 Webhooks: signed, and repeated until somebody answers](#4.8-Webhooks:-signed,-and-repeated-until-somebody-answers).
+# Taught in [4.8 Webhooks: signed, and repeated until somebody answers](q7_sync_async.ipynb#cell-id=section-4-8).
 
 # %%
 webhook_receiver = practice("q7-webhook-receiver")
@@ -714,7 +725,7 @@ webhook_receiver.check(Receiver)
 # %% [markdown]
 # ### 8.5 One step of this report service is wrong
 #
-# Taught in [2.3 What is held while somebody waits](#2.3-What-is-held-while-somebody-waits).
+# Taught in [2.3 What is held while somebody waits](q7_sync_async.ipynb#cell-id=section-2-3).
 
 # %%
 report_review = practice("q7-report-review")
@@ -729,7 +740,7 @@ report_review.check(
 # %% [markdown]
 # ### 8.6 Research this for me
 #
-# Taught in [3. High-level architecture](#3.-High-level-architecture).
+# Taught in [3. High-level architecture](q7_sync_async.ipynb#cell-id=section-3).
 
 # %%
 research_button = practice("q7-research-button")
@@ -743,7 +754,7 @@ research_button.check(my_answer)
 # %% [markdown]
 # ### 8.7 Server-sent events, cut anywhere
 #
-# Taught in [4.6 A connection breaks in the middle of a stream](#4.6-A-connection-breaks-in-the-middle-of-a-stream).
+# Taught in [4.6 A connection breaks in the middle of a stream](q7_sync_async.ipynb#cell-id=section-4-6).
 
 # %%
 event_stream = practice("q7-event-stream")

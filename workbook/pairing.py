@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,11 +74,22 @@ def normalised(notebook: Any) -> Any:
     return v4.new_notebook(cells=cells, metadata=NOTEBOOK_METADATA)
 
 
-def cell_id(kind: str, source: str, seen: set[str]) -> str:
-    """Eight hexadecimal digits that depend on the cell alone: inserting a cell leaves the other ids as they were.
+def section_id(number: str) -> str:
+    """The id of the cell that opens section "4.3": a link leads there as `file.ipynb#cell-id=section-4-3`."""
+    return f"section-{number.replace('.', '-')}"
 
-    Equal cells are told apart by their order; `seen` collects the ids given so far.
+
+def cell_id(kind: str, source: str, seen: set[str]) -> str:
+    """The section that a text opens, else eight hexadecimal digits that depend on the cell alone.
+
+    So inserting a cell leaves the other ids as they were. Equal cells are told apart by their order; `seen` collects
+    the ids given so far.
     """
+    if kind == "markdown" and (opened := re.match(r"###? (\d+(?:\.\d+)*)\.? ", source)):
+        found = section_id(opened[1])
+        if found not in seen:
+            seen.add(found)
+            return found
     attempt = 0
     while True:
         found = hashlib.sha256(f"{kind}\0{attempt}\0{source}".encode()).hexdigest()[:8]

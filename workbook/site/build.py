@@ -50,7 +50,7 @@ def write_alone(outcome: Outcome, folder: Path) -> Path:
 
 def notebook_html(outcome: Outcome, body: Body, here: Entry, entries: Sequence[Entry]) -> str:
     """The page of a notebook inside the frame of a site; `entries` empty: a page that stands alone."""
-    pages = {Path(entry.download).stem: entry.href for entry in entries if entry.download}
+    pages = {Path(entry.download).stem: entry.href for entry in (here, *entries) if entry.download}
     has_title = any(section.level == 1 for section in body.sections)
     return page(
         "notebook.html", entries, here, body=resolve(body.html, pages), has_title=has_title, failure=outcome.failure

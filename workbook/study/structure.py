@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 
 from workbook.errors import ListingError
-from workbook.pairing import read_source
+from workbook.pairing import read_source, section_id
 
 SECTIONS = (
     "1. Clarify (2 minutes)",
@@ -44,7 +43,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Shape:
-    """One notebook. headings: all of second and third level, without their marks. parameter_cells: those tagged so."""
+    """One notebook. headings: all of second and third level, without their marks. parameter_cells: those tagged so.
+
+    buried: numbered headings that stand inside a cell instead of opening one, so that no link can lead to them.
+    """
 
     file: str
     title: str
@@ -52,19 +54,19 @@ class Shape:
     parts: tuple[Part, ...]
     headings: tuple[str, ...]
     parameter_cells: int
+    buried: tuple[str, ...] = ()
 
     def part(self, number: str) -> Part:
         return next(one for one in self.parts if one.number == number)
 
     def link(self, section: str) -> str:
-        """`file.ipynb#heading` of "4" or "4.3", as JupyterLab and exported pages follow it.
+        """`file.ipynb#cell-id=...` of the cell that opens "4" or "4.3", as JupyterLab and exported pages follow it.
 
-        Raises ListingError for a section that the notebook does not have.
+        By the cell and not by the heading: JupyterLab looks for headings in what it has drawn, which is nothing yet in
+        a notebook that the link itself opens. Raises ListingError for a section that the notebook does not have.
         """
-        for heading in self.headings:
-            if re.match(rf"{re.escape(section)}\.? ", heading):
-                plain = re.sub(r"[`*]", "", heading)
-                return f"{self.file}#{quote(plain.replace(' ', '-'), safe=':,')}"
+        if any(re.match(rf"{re.escape(section)}\.? ", heading) for heading in self.headings):
+            return f"{self.file}#cell-id={section_id(section)}"
         raise ListingError(f"{self.file} has no section {section}", "name one of its headings")
 
 
@@ -73,14 +75,18 @@ def shape(source: Path) -> Shape:
     """What a notebook's .py holds. Raises ListingError if it is no notebook."""
     cells = read_source(source.read_text(encoding="utf-8"), source.stem).cells
     number, heading = OPENING, ""
-    words, code, names, headings = {OPENING: 0}, {OPENING: 0}, {OPENING: ""}, []
+    words, code, names = {OPENING: 0}, {OPENING: 0}, {OPENING: ""}
+    headings: list[str] = []
+    buried: list[str] = []
     for cell in cells:
         if cell.cell_type != "markdown":
             code[number] += 1
             continue
-        for line in _without_fences(cell.source):
+        for place, line in enumerate(_without_fences(cell.source)):
             if found := re.match(r"##+ +(.*)", line):
                 headings.append(found[1].strip())
+                if place and re.match(r"\d", headings[-1]):
+                    buried.append(headings[-1])
             if found := re.match(r"## +((\d)\. .*)", line):
                 number, heading = found[2], found[1].strip()
                 words[number], code[number], names[number] = 0, 0, heading
@@ -93,6 +99,7 @@ def shape(source: Path) -> Shape:
         parts=tuple(Part(key, names[key], words[key], code[key]) for key in words),
         headings=tuple(headings),
         parameter_cells=sum("parameters" in cell.metadata.get("tags", []) for cell in cells),
+        buried=tuple(buried),
     )
 
 
@@ -105,6 +112,7 @@ def faults(one: Shape) -> list[str]:
         found.append(f"sections: {', '.join(odd) or 'another order'}")
     if one.parameter_cells != 1:
         found.append(f"{one.parameter_cells} cells are tagged `parameters`")
+    found += [f"no link can lead to {name!r}: begin a cell with it" for name in one.buried]
     paragraphs = [" ".join(text.split()) for text in one.first_cell.split("\n\n")]
     if LEGEND not in paragraphs:
         found.append("the first cell has not the legend of badges")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from urllib.parse import unquote
 
+import nbformat
 import pytest
 
 from exercises.catalogue import QUESTIONS, exercises_of
@@ -35,14 +35,14 @@ def test_an_exercise_of_a_notebook_takes_no_name_that_the_notebook_uses(question
 
 
 @every
-def test_every_exercise_leads_to_the_heading_that_teaches_it(question):
-    text = text_of(question)
-    headings = {
-        line.lstrip("# ").replace("`", "").replace(" ", "-") for line in text.splitlines() if line[:4] == "# ##"
-    }
-    targets = [unquote(target) for target in re.findall(r"^# Taught in \[.*\]\(#(.*)\)\.$", text, re.MULTILINE)]
-    assert len(targets) == len(exercises_of(question))
-    assert set(targets) <= headings
+def test_every_exercise_leads_to_the_section_that_teaches_it(question):
+    (notebook,) = NOTEBOOKS.glob(f"{question}_*.ipynb")
+    opened = {cell.id: cell.source for cell in nbformat.read(notebook, 4).cells}
+    links = re.findall(r"^# Taught in \[(.*)\]\((.*)#cell-id=(.*)\)\.$", text_of(question), re.MULTILINE)
+    assert len(links) == len(exercises_of(question))
+    for heading, file, cell in links:
+        assert file == notebook.name
+        assert re.sub(r"[#`*]", "", opened[cell].splitlines()[0]).strip() == heading
 
 
 @pytest.mark.slow

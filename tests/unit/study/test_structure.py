@@ -28,6 +28,7 @@ BREAKS = {
     "a section has a name of its own": ("# ## 2. Size it", "# ## 2. Estimate", "sections: 2. Size it"),
     "the parameters have lost their tag": (' tags=["parameters"]', "", "0 cells are tagged `parameters`"),
     "a badge is missing": (" **SIMULATED**:", "", "legend of badges"),
+    "a heading stands inside a cell": ("# %% [markdown]\n# ### 2.1 ", "# ### 2.1 ", "lead to '2.1 Traffic"),
     "there is no way back": (f"# {structure.BACK}\n", "# .\n", "link to the index"),
 }
 
@@ -55,13 +56,13 @@ def test_diagrams_and_code_are_no_words_to_read(tmp_path):
     assert (opening.words, opening.code_cells) == (3, 1)
 
 
-def test_a_link_leads_to_the_heading_as_exercises_link_it():
+def test_a_link_leads_to_the_cell_that_opens_the_section_as_exercises_link_it():
     one = structure.shape(QUESTIONS[0])
-    assert one.link("3") == "q1_serve_an_llm.ipynb#3.-High-level-architecture"
+    assert one.link("4.3") == "q1_serve_an_llm.ipynb#cell-id=section-4-3"
     from exercises.catalogue import exercises_of
 
     for each in exercises_of("q1"):
-        fragment = exercise_link(each, QUESTIONS[0].read_text()).split("](")[1].rstrip(")")
-        assert one.link(each.section) == one.file + fragment
+        target = exercise_link(each, QUESTIONS[0].read_text()).split("](")[1].rstrip(")")
+        assert target == one.link(each.section)
     with pytest.raises(ListingError, match="no section 9"):
         one.link("9")

@@ -37,7 +37,7 @@ def write_executed(folder: Path, ledger) -> None:
         cells=[
             v4.new_markdown_cell("# Start\n\n## Questions"),
             v4.new_code_cell(
-                "", outputs=[output(text_markdown="[six](q6_six.ipynb#2.-Size-it), [seven](q7_seven.ipynb)")]
+                "", outputs=[output(text_markdown="[six](q6_six.ipynb#cell-id=section-2), [seven](q7_seven.ipynb)")]
             ),
         ]
     )
@@ -48,9 +48,11 @@ def write_executed(folder: Path, ledger) -> None:
     wide = broad + "<table><tr>" + "".join(f"<td>column{number}</td>" for number in range(40)) + "</tr></table>"
     six = v4.new_notebook(
         cells=[
+            v4.new_markdown_cell("# Six\n\n**DERIVED** and **bold**, $x^2$"),
             v4.new_markdown_cell(
-                "# Six\n\n**DERIVED** and **bold**, $x^2$\n\n## 2. Size it\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
-                "```mermaid\nflowchart LR\n  A[ask] --> B[answer]\n```\n\nSee [above](#2.-Size-it)."
+                "## 2. Size it\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n"
+                "```mermaid\nflowchart LR\n  A[ask] --> B[answer]\n```\n\nSee [above](#2.-Size-it).",
+                id="section-2",
             ),
             v4.new_code_cell(_LONG_LINE, outputs=[v4.new_output("stream", name="stdout", text="0 " * 300)]),
             v4.new_code_cell("claims_table()", outputs=[output(text_html=str(claims_table(ledger)))]),
@@ -97,7 +99,7 @@ def _broken(name: str, soup: BeautifulSoup, ids: dict[str, list[str]], folder: P
         file, anchor = unquote(parts.path) or name, unquote(parts.fragment)
         if parts.scheme or "/" in file or not (folder / file).is_file():
             yield f"no file for {tag['href']}"
-        elif anchor and "=" not in anchor and anchor not in ids.get(file, []):
+        elif anchor and not anchor.startswith("verdict=") and anchor not in ids.get(file, []):
             yield f"no anchor for {tag['href']}"
     for tag in soup.select("img, script[src], link[href], iframe, source, video"):
         address = tag.get("src") or tag.get("href") or ""

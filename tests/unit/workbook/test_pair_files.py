@@ -117,6 +117,15 @@ def test_inserting_a_cell_leaves_the_ids_of_the_others(sized):
     assert [cell.id for cell in nbformat.read(path, 4).cells][1:] == before
 
 
+def test_a_cell_that_opens_a_section_is_named_after_it_and_keeps_the_name_when_its_text_changes():
+    seen: set[str] = set()
+    sources = ["## 4. Deep dive", "### 4.10 Last\n\ntext", "### 4.10 Last\n\nother", "See 4. It", "## 4x"]
+    ids = [pairing.cell_id("markdown", source, seen) for source in sources]
+    assert ids[:2] == ["section-4", "section-4-10"]
+    assert not [name for name in ids[2:] if name.startswith("section")]
+    assert pairing.cell_id("code", "## 5. A comment", seen)[:7] != "section"
+
+
 @given(st.lists(st.sampled_from(["a = 1", "b = 2", ""]), max_size=12))
 def test_ids_are_unique_also_for_equal_cells(sources):
     seen: set[str] = set()

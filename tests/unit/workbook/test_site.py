@@ -95,7 +95,7 @@ def test_previous_and_next_lead_along_the_order(site):
 
 def test_a_link_to_a_notebook_leads_to_its_page_and_one_outside_the_run_is_text(site):
     page = site["index_notebook.html"]
-    assert [a.get("href") for a in page.select(".wb-output a")] == ["q6_six.html#2.-Size-it"]
+    assert [a.get("href") for a in page.select(".wb-output a")] == ["q6_six.html#cell-id=section-2"]
     assert [s.text for s in page.select(".wb-absent")] == ["seven"]
 
 
