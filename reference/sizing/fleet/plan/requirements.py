@@ -117,12 +117,12 @@ class Requirements:
                 raise ValueError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if self.max_num_batched_tokens is not None:
             _number("max_num_batched_tokens", self.max_num_batched_tokens, self.max_num_seqs, True)
+        self._check_shares()
         if self.peak_rate > MOST_REQUESTS_PER_S:
             raise ValueError(
                 f"users x messages_per_user ask for {self.peak_rate:,.0f} requests/s at the peak; up to "
                 f"{MOST_REQUESTS_PER_S:,.0f} can be planned"
             )
-        self._check_shares()
         self._check_model()
         self._check_lengths()
         self._check_targets()

@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[3])]
 import numpy as np  # noqa: E402
 from engine_records import LIMITS, closed, engine, load_point, record  # noqa: E402
 from reviewed import attempt, plain  # noqa: E402
+from reviewed_declarations import declared  # noqa: E402
 
 from reference.sizing.engine_model.fitted import Fitted, Residual  # noqa: E402
 from reference.sizing.engine_model.model import CalibratedRange  # noqa: E402
@@ -132,21 +133,24 @@ def found(module: str, expressions: Iterable[str]) -> dict[str, Any]:
     return {one: plain(attempt(lambda one=one: eval(one, dict(names)))) for one in expressions}
 
 
+def declared_now(module: str) -> dict[str, Any]:
+    """What a module declares, wherever this checkout lies."""
+    return dict(json.loads(json.dumps(declared(f"reference.sizing.{module}")).replace(str(HERE.parents[3]), "")))
+
+
 def as_reviewed() -> dict[str, dict[str, Any]]:
     return dict(json.loads(REVIEWED.read_text(encoding="utf-8")))
 
 
 def write() -> None:
     """Evaluate every key again."""
-    from reviewed_declarations import declared
-
     parts = []
     for module, expressions in as_reviewed().items():
         values = found(module, expressions).items()
         lines = [f"{json.dumps(one)}: {json.dumps(value, ensure_ascii=False)}" for one, value in values]
         parts.append(f'"{module}": {{\n' + ",\n".join(lines) + "\n}")
     REVIEWED.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-    told = {module: declared(f"reference.sizing.{module}") for module in as_reviewed()}
+    told = {module: declared_now(module) for module in as_reviewed()}
     DECLARED.write_text(json.dumps(told, indent=0) + "\n", encoding="utf-8")
     print(f"written: {REVIEWED}, {DECLARED}")
 

@@ -6,8 +6,7 @@ import json
 
 import pytest
 from reviewed import differences
-from reviewed_declarations import declared
-from reviewed_fleets import DECLARED, REWRITE, as_reviewed, found
+from reviewed_fleets import DECLARED, REWRITE, as_reviewed, declared_now, found
 
 REVIEWED = as_reviewed()
 AT_ONCE = 20  # expressions of a test
@@ -26,5 +25,4 @@ def test_values_and_errors_are_those_that_were_reviewed(module: str, start: int)
 
 @pytest.mark.parametrize("module", json.loads(DECLARED.read_text("utf-8")))
 def test_constants_and_defaults_are_those_that_were_reviewed(module: str) -> None:
-    now = json.loads(json.dumps(declared(f"reference.sizing.{module}")))
-    assert not differences(now, json.loads(DECLARED.read_text("utf-8"))[module]), REWRITE
+    assert not differences(declared_now(module), json.loads(DECLARED.read_text("utf-8"))[module]), REWRITE
