@@ -17,7 +17,7 @@ from workbook.grading.grade import Options, grade
 from workbook.grading.types import Flag, Limits, Student
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-LIMITS = Limits(cell_s=5.0, total_s=40.0)
+LIMITS = Limits(cell_s=2.5, total_s=40.0)
 
 
 class Course:

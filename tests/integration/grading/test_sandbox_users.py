@@ -131,10 +131,10 @@ def test_two_runs_do_not_count_each_others_processes() -> None:
     )
     threads = CodeCell(
         "threads",
-        "import threading, time\nts = [threading.Thread(target=time.sleep, args=(1,)) for _ in range(16)]\n"
+        "import threading, time\nts = [threading.Thread(target=time.sleep, args=(0.5,)) for _ in range(16)]\n"
         "[t.start() for t in ts]\n[t.join() for t in ts]",
     )
-    limits = Limits(cell_s=4, processes=24)
+    limits = Limits(cell_s=2.5, processes=24)
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda one: run([one], limits, sandbox).cells[0], (bomb, threads))
     assert first.ended is not Ended.OK

@@ -1,7 +1,7 @@
 # ruff: noqa
 """Writes to the descriptors of output and error directly, without end.
 
-ends: ended the process
+ends: ended the process | took too long
 """
 
 import os
