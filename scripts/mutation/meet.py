@@ -22,9 +22,10 @@ from typing import Any
 
 from mutation.choose import BROAD, is_own
 from mutation.draw import Mutant, mutated
+from mutation.loops import Uncompiled, how
 
-# Compiled by numba (a minute each), or imported anew by another process: always written to the file.
-ON_DISK = re.compile(r"sizing/fleet/core\w*\.py$|grading/(batch|sandbox/cells)\.py$")
+# Imported anew by another process: always written to the file.
+ON_DISK = re.compile(r"grading/(batch|sandbox/cells)\.py$")
 ENOUGH_S = 12.0  # of CPU in tests that pass, then a mutant has survived
 HANGS_S = 60  # of CPU: then it hangs, which counts as killed
 LONGEST_S = 600.0  # by the clock: then it waits for something, which counts as killed too
@@ -162,10 +163,10 @@ class Living(QuickFirst):
             items[item.nodeid.split("::")[0]].append(item)
         gc.collect()
         gc.freeze()
-        with self.out.open("w") as stream:
+        with self.out.open("a") as stream:
             for job in self.jobs:
                 meets = [item for name in job.tests for item in items[name]]
-                own_first = sorted(meets, key=lambda item: (is_slow(item), not is_own(item.nodeid, job.mutant.path)))
+                own_first = sorted(meets, key=lambda item: (not is_own(item.nodeid, job.mutant.path), is_slow(item)))
                 result = self._one(session, own_first, job)
                 print(json.dumps(result), file=stream, flush=True)
         return True
@@ -250,10 +251,11 @@ def written(job: Job, copy: Path) -> dict[str, Any]:
         return result | {"outcome": "untested"}
     path.write_text(text)
     broad = [name for name in job.tests if BROAD in name]
+    uncompiled = [one for one in [how(job.mutant.path)] if isinstance(one, Uncompiled)]
     try:
         # Broad ones alone first: most mutants die there, and the others need not be collected.
         for names in filter(None, (broad, [name for name in job.tests if name not in broad])):
-            status = in_child(copy, ["-x", "--timeout", "60", *names], log, LONGEST_S, [Enough()])
+            status = in_child(copy, ["-x", "--timeout", "60", *names], log, LONGEST_S, [Enough(), *uncompiled])
             if status not in (0, 5):
                 break
     finally:
@@ -265,8 +267,13 @@ def written(job: Job, copy: Path) -> dict[str, Any]:
 
 
 def living(jobs: list[Job], copy: Path, out: Path) -> None:
-    wanted = sorted({name for job in jobs for name in job.tests})
-    in_child(copy, wanted, copy.with_suffix(".log"), 1e6, [Living(jobs, copy, out)])
+    out.unlink(missing_ok=True)
+    ways = {type(how(job.mutant.path)): how(job.mutant.path) for job in jobs}
+    for way, plugin in ways.items():
+        part = [job for job in jobs if type(how(job.mutant.path)) is way]
+        wanted = sorted({name for job in part for name in job.tests})
+        plugins = [Living(part, copy, out), *([plugin] if plugin else [])]
+        in_child(copy, wanted, copy.with_suffix(f".{way.__name__}.log"), 1e6, plugins)
 
 
 def on_disk(jobs: list[Job], copy: Path, out: Path) -> None:

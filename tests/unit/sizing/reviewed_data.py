@@ -1,5 +1,6 @@
 """Names that the reviewed expressions use."""
 
+import dataclasses
 import gzip
 import json
 import tempfile
@@ -14,6 +15,7 @@ from reference.sizing.bill.account import Account
 from reference.sizing.bill.importers import document, read_records
 from reference.sizing.bill.lines import BillError, Line
 from reference.sizing.bill.records import Faults, Record
+from reference.sizing.claims.ledger import default_assumptions, judge
 from reference.sizing.inference_modes.economics import Setting
 from reference.sizing.inference_modes.scenarios import scenarios
 from reference.sizing.pipeline import Batching, ServiceTime
@@ -49,6 +51,12 @@ def read(data: Any, name: str = "export", chunk: int = 1 << 16, **options: Any) 
         "records": [told(one) for one in records], "faults": [(one.line, one.kind, one.reason) for one in faults.first],
         "seen": dict(seen), "covered": covered,
     }  # fmt: skip
+
+
+def claim_under(name: str, **changes: Any) -> tuple[Any, str, str]:
+    """Figure, verdict and reason of a claim with other assumptions than its question's own."""
+    record = judge(name, dataclasses.replace(default_assumptions(int(name[1])), **changes))
+    return record.computed, record.verdict, record.reason
 
 
 def told(record: Record) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from statistics import NormalDist
 
@@ -29,8 +30,9 @@ def accuracy(a: Q3Assumptions, stated: float) -> Outcome:
        statement="A toxicity rate below 1 % is shown by the test suite.")  # fmt: skip
 def toxicity(a: Q3Assumptions, stated: float) -> Outcome:
     clean = ab_tests.cases_to_exclude(a.toxicity_limit)
-    bearable = [seen for seen in range(20) if ab_tests.cases_to_exclude(a.toxicity_limit, seen) <= a.cases]
-    allowed = len(bearable) - 1 if bearable else "not even none"
+    clear = (ab_tests.cases_to_exclude(a.toxicity_limit, seen) <= a.cases for seen in itertools.count())
+    bearable = sum(1 for _ in itertools.takewhile(bool, clear))
+    allowed = bearable - 1 if bearable else "not even none"
     return over_range(
         clean, lambda seen: ab_tests.cases_to_exclude(a.toxicity_limit, int(seen)) <= a.cases,
         variable="unsafe outputs seen", low=0.0, high=a.unsafe_seen_high,
