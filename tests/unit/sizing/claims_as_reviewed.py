@@ -103,7 +103,8 @@ def same_number(found: str, reviewed: str) -> bool:
     """Equal but for the last digit, which another processor may round otherwise; small whole numbers exactly."""
     digits = reviewed.split("e")[0].partition(".")[2]
     last = 10.0 ** -len(digits) * (float("1e" + reviewed.split("e")[1]) if "e" in reviewed else 1.0)
-    return math.isclose(float(found), float(reviewed), rel_tol=0, abs_tol=min(1.01 * last, 0.02 * float(reviewed)))
+    size = float(reviewed)
+    return math.isclose(float(found), size, rel_tol=0, abs_tol=min(max(1.01 * last, 1e-5 * size), 0.02 * size))
 
 
 if __name__ == "__main__":

@@ -37,3 +37,5 @@ def test_only_the_last_digit_of_a_number_in_words_may_differ():
     assert not same_number("12.5", "12.3")
     assert not same_number("25", "24")
     assert same_number("1.24e6", "1.23e6")
+    assert same_number("479.999917745", "480.000035166")
+    assert not same_number("479.98", "480.00")
