@@ -12,6 +12,9 @@ from reference.moderation.models import Cascade, MiniLMModel, StackedModel, Tfid
 from reference.moderation.retraining.drill import drift_drill
 from reference.moderation.types import ModerationError
 
+# All of them, so that the models are trained once.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def stack() -> StackedModel:
@@ -51,7 +54,6 @@ def test_no_text_gives_no_rows(stack: StackedModel) -> None:
     assert Cascade(stack, 0.2, 0.6).score([]).shape == (0, len(stack.categories))
 
 
-@pytest.mark.slow
 def test_recall_falls_with_new_slang_and_recovers_after_a_promotion(tmp_path: Path) -> None:
     drill = drift_drill(tmp_path, weeks=5, slang_from=3, posts=1000)
     before, fall, last = drill.weeks[1], drill.weeks[2], drill.weeks[-1]
@@ -63,7 +65,6 @@ def test_recall_falls_with_new_slang_and_recovers_after_a_promotion(tmp_path: Pa
     assert drill.rolled_back_to == promoted[-1].version
 
 
-@pytest.mark.slow
 def test_another_process_scores_the_same(stack: StackedModel, tmp_path: Path) -> None:
     stack.tfidf.save(tmp_path / "model")
     code = (

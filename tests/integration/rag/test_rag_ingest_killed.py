@@ -65,9 +65,8 @@ def state(folder: Path) -> dict[str, object]:
 
 
 @pytest.mark.slow  # an ingestion is killed and begun anew, again and again
-@pytest.mark.parametrize("seed", [1, 2])
-def test_killed_anywhere_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, seed: int) -> None:
-    moment = random.Random(seed)
+def test_killed_anywhere_it_ends_as_if_it_had_never_been_killed(tmp_path: Path) -> None:
+    moment = random.Random(1)
     folder, straight = tmp_path / "killed", tmp_path / "straight"
     kills = 0
     for count, version in ((DOCUMENTS, 0), (DOCUMENTS - 10, 1)):  # the second time a third has changed, ten are gone
@@ -77,8 +76,8 @@ def test_killed_anywhere_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, 
             process = child(folder, count, version)
             assert process.stdout is not None
             assert process.stdout.readline() == "started\n"
-            if attempt < 4:
-                time.sleep(moment.uniform(0.0, 0.6))
+            if attempt < 5:
+                time.sleep(moment.uniform(0.0, 0.5))
                 process.kill()
                 kills += "finished" not in process.stdout.read()
                 process.wait()
@@ -87,7 +86,7 @@ def test_killed_anywhere_it_ends_as_if_it_had_never_been_killed(tmp_path: Path, 
             assert process.wait() == 0
             assert "finished" in output
             break
-    assert kills >= 5
+    assert kills >= 6
     assert state(folder) == state(straight)
     ids = {chunk.id for one in made_documents(DOCUMENTS - 10, 1) for chunk in Paragraphs().chunk(one)}
     assert state(folder)["dense"] == ids

@@ -25,8 +25,8 @@ VARIANTS = 50
 every = pytest.mark.parametrize("one", all_exercises(), ids=lambda one: one.id)
 asked = pytest.mark.parametrize("one", [e for e in all_exercises() if e.asks], ids=lambda one: one.id)
 built = pytest.mark.parametrize("one", [e for e in all_exercises() if e.build], ids=lambda one: one.id)
-# Hundreds of scores a case, and an event loop a case.
-LONG = ("q4-safe-threshold", "q5-single-flight")
+# Hundreds of scores a case, an event loop a case, and one after the other: their variants differ in numbers only.
+LONG = ("q4-safe-threshold", "q5-single-flight", "q1-conversation-window")
 TRIVIAL = [None, 0, 1, -1, True, False, "", [], {}, [[]], [0], 0.5]
 
 
@@ -48,6 +48,11 @@ def _known(name, number):
 
 def variants(one, n=VARIANTS):
     return _drawn(one.id)[:n]
+
+
+def some(one):
+    """Variants to run every case on."""
+    return variants(one, 10 if one.id in LONG else VARIANTS)
 
 
 def remembering(one):
@@ -168,7 +173,7 @@ def test_every_exercise_knows_mistakes_of_its_own(one):
 @pytest.mark.slow
 @built
 def test_the_solution_passes_every_case_on_every_variant(one):
-    for number, params in enumerate(variants(one)):
+    for number, params in enumerate(some(one)):
         implementation = solved(one, params)[one.build.name]
         cases = draw_cases(one, params, hidden=f"secret {number}")
         seen = [observe(one.build, implementation, case) for case in cases]
@@ -177,17 +182,10 @@ def test_the_solution_passes_every_case_on_every_variant(one):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "one",
-    [
-        pytest.param(one, id=one.id, marks=[pytest.mark.slow] if one.id in LONG else [])
-        for one in all_exercises()
-        if one.build
-    ],
-)
+@built
 def test_every_wrong_implementation_is_recognised_as_what_it_is(one):
     assert len(one.build.wrong) >= 2
-    for params in variants(one):
+    for params in some(one):
         once, cases = remembering(one), draw_cases(one, params)
         for wrong in one.build.wrong:
             seen = [observe(once.build, wrong.implementation, case) for case in cases]

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import io
+import sys
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
+from thread_worker import worker_on_a_thread
 
 from reference.serving.experiments import modes_comparison, modes_crossings, modes_fleet, modes_lane, modes_resume
 from reference.serving.experiments.engine_watch import Watch, drained
@@ -18,6 +23,7 @@ from reference.serving.experiments.modes_comparison import Comparison, summarise
 from reference.serving.experiments.modes_crossings import crossing
 from reference.serving.experiments.modes_service import modes_service
 from reference.serving.experiments.modes_workload import Roof, measure_roof, workload
+from reference.serving.jobs import fleet as fleets
 from reference.serving.jobs import yielding
 from reference.serving.stub_engine import StubEngine
 from workbook.figures import q7_running
@@ -34,8 +40,15 @@ def stub():
 
 
 @pytest.fixture(scope="module")
-def service(stub):
-    with modes_service(stub, modes={"heartbeat_s": 0.2}) as one:
+def service(stub, quick_servers):
+    """Workers for jobs of the engine run on threads; those of the drills, which are killed, are processes."""
+    real = fleets.running
+
+    def running(settings, workers, *, drills=False):
+        return real(settings, workers, drills=True) if drills else worker_on_a_thread(settings)
+
+    with pytest.MonkeyPatch.context() as patch, modes_service(stub, modes={"heartbeat_s": 0.2}) as one:
+        patch.setattr(fleets, "running", running)
         yield one
 
 
@@ -43,10 +56,10 @@ def service(stub):
 def ran(service, stub) -> Comparison:
     """Few requests, at a load that the stub bears: nobody is late however slow the machine is."""
     roof = asyncio.run(measure_roof(stub, tokens=TOKENS, at_once=SLOTS, waves=2, alone=1))
-    slow = Roof(8.0 * TOKENS, roof.at_once, roof.n, roof.one_s, TOKENS)
+    slow = Roof(24.0 * TOKENS, roof.at_once, roof.n, roof.one_s, TOKENS)
     with service.workers(1, slots_normal=SLOTS, slots_low=SLOTS, yield_running=SLOTS):
         return asyncio.run(
-            modes_comparison.compare(service, shares=[0.5, 1.0], seconds=1.0, roof=slow, deadline_s=DEADLINE_S)
+            modes_comparison.compare(service, shares=[0.5, 1.0], seconds=0.5, roof=slow, deadline_s=DEADLINE_S)
         )
 
 
@@ -124,11 +137,10 @@ def test_a_cut_stream_is_put_together_without_loss(service):
     assert (broken.lost, broken.doubled, broken.same_text) == (1, 1, False)
 
 
-@pytest.mark.slow
 def test_live_streams_are_measured_alone_and_beside_a_batch(service):
     roof = Roof(20.0 * TOKENS, SLOTS, 8, 0.05, TOKENS)
     rows = asyncio.run(
-        modes_lane.live_beside_batch(service, roof, share=0.5, seconds=0.5, yields_at=[2], slots=SLOTS, batch_n=60)
+        modes_lane.live_beside_batch(service, roof, share=0.5, seconds=0.5, yields_at=[2], slots=SLOTS, batch_n=20)
     )
     assert [one.yields_at for one in rows] == [None, 2]
     assert all(len(one.first_s) == one.n for one in rows)
@@ -136,12 +148,11 @@ def test_live_streams_are_measured_alone_and_beside_a_batch(service):
     drawn(q7_running.beside(rows))
 
 
-@pytest.mark.slow
 def test_a_burst_ends_without_a_lost_job_though_a_worker_is_killed(service):
     settings = service.jobs.model_copy(update={"prefix": "wb:{burst}"})
     settings = type(settings)(**{**settings.model_dump(exclude_unset=True), "prefix": "wb:{burst}", "lease_s": 1.0,
-                                 "redeliver_s": 1.5})  # fmt: skip
-    one = asyncio.run(modes_fleet.burst(settings, jobs=24, job_s=0.1, target_wait_s=0.3, most=2))
+                                 "redeliver_s": 0.7})  # fmt: skip
+    one = asyncio.run(modes_fleet.burst(settings, jobs=16, job_s=0.2, target_wait_s=0.3, most=2))
     assert one.lost == 0
     assert one.killed_s is not None
     assert max(look.workers for look in one.looks) == 2
@@ -167,7 +178,7 @@ def test_figures_draw_every_mode_also_where_none_was_answered(ran):
 
 
 @settings(deadline=None)
-@given(st.floats(0.1, 50), st.floats(0.1, 20), st.integers(0, 5))
+@given(st.floats(0.1, 50), st.floats(0.1, 4), st.integers(0, 5))
 def test_a_workload_is_repeatable_and_fits_its_window(rate, seconds, seed):
     asks = workload(rate, seconds, model="m", tokens=8, seed=seed)
     assert asks == workload(rate, seconds, model="m", tokens=8, seed=seed)
@@ -270,9 +281,8 @@ def test_quantiles_of_live_streams_are_none_without_an_answer():
     assert modes_lane.Beside(2, (1.0, 3.0), 2, 0.0).quantile(0.5) == np.float64(2.0)
 
 
-@pytest.mark.slow
 def test_a_job_that_kills_its_worker_becomes_a_dead_letter_and_blocks_nobody(service):
-    given = {**service.jobs.model_dump(exclude_unset=True), "prefix": "wb:{poison}", "lease_s": 1.0, "redeliver_s": 1.5}
+    given = {**service.jobs.model_dump(exclude_unset=True), "prefix": "wb:{poison}", "lease_s": 1.0, "redeliver_s": 0.7}
     one = asyncio.run(modes_fleet.poisoned(type(service.jobs)(**given), others=6))
     assert one.good == one.others == 6
     assert one.tries == one.deaths == 2

@@ -1,11 +1,17 @@
 """The replay on fake engines: sums agree with requests, each switch changes what it should and nothing else."""
 
+import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from savings_fakes import Likeness, fake_parts
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
+from thread_worker import worker_on_a_thread
+
+from reference.serving.jobs import fleet
 from reference.serving.rollout.versions.task import INTENTS
 from reference.serving.savings import (
     STRATEGIES,
@@ -35,9 +41,11 @@ PRICING = Pricing(Hosting(18_000, 0.8))
 
 
 @pytest.fixture(scope="module")
-def parts():
-    with fake_parts(workers=1) as found:
-        yield found
+def parts(quick_servers):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fleet, "running", lambda settings, workers: worker_on_a_thread(settings))
+        with fake_parts(workers=1) as found:
+            yield found
 
 
 @pytest.fixture(scope="module")
