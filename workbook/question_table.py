@@ -32,8 +32,13 @@ def question_table(notebooks: list[Notebook]) -> str:
 def _surprise(found: Surprise | None) -> str:
     if found is None:
         return ""
+    one = found.claim
+    if found.factor is None:
+        return f"*{one.statement}* Does not hold: {one.reason}."
     factor = f"{found.factor:,.0f}" if found.factor >= 10 else f"{found.factor:.1f}"
-    return f"*{found.claim.statement}* Off by a factor of {factor}: {found.claim.reason}."
+    says = found.says[0].upper() + found.says[1:]
+    pair = f"{one.stated_text} stated, {one.computed_text} computed, off by a factor of {factor}"
+    return f"*{one.statement}* {says}: {pair}; {one.reason}."
 
 
 def with_table(text: str, table: str) -> str:

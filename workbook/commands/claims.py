@@ -76,9 +76,11 @@ def _surprises(found: list[Surprise]) -> Any:
     for one in found:
         claim = one.claim
         name = f"[bold]{escape(claim.id)}[/]\n{escape(claim.statement)}"
-        table.add_row(
-            name, escape(claim.stated_text), escape(claim.computed_text), f"{one.factor:,.1f}x", escape(claim.reason)
-        )
+        pair = ("", "", "")
+        if one.factor is not None:
+            name += f"\n[italic]{escape(one.says)}[/]"
+            pair = (escape(claim.stated_text), escape(claim.computed_text), f"{one.factor:,.1f}x")
+        table.add_row(name, *pair, escape(claim.reason))
     return table
 
 

@@ -94,7 +94,7 @@ def carries(record: Claim, value: float, unit: str) -> bool:
     """Whether the number is in the record: its stated figure, or an assumption that its function read."""
     read = record.evidence.to_dict()["assumptions"]
     numbers = [(record.stated, record.unit), *(pair for one in read.values() for pair in _numbers(one))]
-    return any(_same(value, unit, number, of) for number, of in numbers)
+    return any(same_figure(value, unit, number, of) for number, of in numbers)
 
 
 def _numbers(value: Any) -> list[tuple[float, str]]:
@@ -110,7 +110,8 @@ def _numbers(value: Any) -> list[tuple[float, str]]:
     return [(float(len(value)), ""), *(pair for one in value for pair in _numbers(one))]
 
 
-def _same(value: float, unit: str, number: float, of: str) -> bool:
+def same_figure(value: float, unit: str, number: float, of: str) -> bool:
+    """Whether `value` in `unit` is `number` in the unit `of`, to a millionth; a number without a unit fits any."""
     if not (unit and of):  # many assumptions are plain numbers whose unit is in their words
         return math.isclose(value, number, rel_tol=1e-6)
     asked, found = Q(value, unit), Q(number, of)
@@ -149,7 +150,7 @@ def _given(figure: StatedFigure) -> JudgedFigure:
     except KeyError as error:
         return JudgedFigure(figure, None, str(error.args[0]))
     held = _numbers(_plain(turned.value))
-    if not all(any(_same(value, figure.unit, *one) for one in held) for value in figure.values):
+    if not all(any(same_figure(value, figure.unit, *one) for one in held) for value in figure.values):
         return JudgedFigure(figure, None, f"the assumption {figure.field} holds another value")
     if not turned.read_by:
         return JudgedFigure(figure, None, f"no record reads the assumption {figure.field}")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Claim:
     """One judged figure. `stated` and `computed` are numbers in `unit`.
 
     `computed` is None where there is nothing to compute: the design cannot be built (it does not fit, or has no price).
+    compared: whether the verdict is the comparison of these two; otherwise it is a condition on something else.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Claim:
     variable: str | None = None
     threshold: Any = None
     implied: bool = False
+    compared: bool = False
 
     @property
     def stated_text(self) -> str:
@@ -154,16 +157,20 @@ def _judge(entry: _Entry, assumptions: Any) -> Claim:
         except (Infeasible, Unreachable, NoPrice) as error:
             outcome = Outcome(None, "does-not-hold", str(error))
     unit = f"{entry.stated.units:~P}" if isinstance(entry.stated, Quantity) else ""
+    stated = magnitude(entry.stated, unit) if isinstance(entry.stated, Quantity) else float(entry.stated)
     computed = outcome.computed
     if isinstance(computed, Quantity):
         computed = magnitude(computed, unit, entry.id)
     if isinstance(outcome.threshold, Quantity):
         raise TypeError(f"{entry.id}: a threshold is a plain number in the unit of its variable")
+    against = outcome.against
+    if isinstance(against, Quantity):
+        against = magnitude(against, unit, entry.id)
     return Claim(
         id=entry.id,
         question=entry.question,
         statement=entry.statement,
-        stated=magnitude(entry.stated, unit) if isinstance(entry.stated, Quantity) else float(entry.stated),
+        stated=stated,
         unit=unit,
         computed=None if computed is None else float(computed),
         verdict=outcome.verdict,
@@ -172,6 +179,7 @@ def _judge(entry: _Entry, assumptions: Any) -> Claim:
         variable=outcome.variable,
         threshold=outcome.threshold,
         implied=entry.implied,
+        compared=against is not None and math.isclose(float(against), stated),
     )
 
 

@@ -16,13 +16,17 @@ Verdict = Literal["holds", "does-not-hold", "depends"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a claim's function returns. `variable` and `threshold`: what the verdict turns on and where it flips."""
+    """What a claim's function returns. `variable` and `threshold`: what the verdict turns on and where it flips.
+
+    against: the figure that `computed` was held against, where the verdict is that comparison and nothing else.
+    """
 
     computed: Any
     verdict: Verdict
     reason: str
     variable: str | None = None
     threshold: Any = None
+    against: Any = None
 
 
 def _ratio(a: Any, b: Any) -> float:
@@ -34,22 +38,25 @@ def close_to(stated: Any, computed: Any, reason: str, tolerance: float = 0.05) -
     off = _ratio(computed, stated) - 1
     verdict: Verdict = "holds" if abs(off) <= tolerance else "does-not-hold"
     distance = "as stated" if abs(off) < 5e-4 else f"{off:+.1%} from the stated"
-    return Outcome(computed, verdict, f"{reason} ({distance})")
+    return Outcome(computed, verdict, f"{reason} ({distance})", against=stated)
 
 
 def enough(stated: Any, computed: Any, reason: str) -> Outcome:
     """Holds if what was stated is at least what is needed (`computed`)."""
-    return Outcome(computed, "holds" if _ratio(stated, computed) >= 1 - 1e-9 else "does-not-hold", reason)
+    verdict: Verdict = "holds" if _ratio(stated, computed) >= 1 - 1e-9 else "does-not-hold"
+    return Outcome(computed, verdict, reason, against=stated)
 
 
 def reaches(stated: Any, computed: Any, reason: str) -> Outcome:
     """Holds if the computed figure, what is there, is at least the stated one."""
-    return Outcome(computed, "holds" if _ratio(computed, stated) >= 1 - 1e-9 else "does-not-hold", reason)
+    verdict: Verdict = "holds" if _ratio(computed, stated) >= 1 - 1e-9 else "does-not-hold"
+    return Outcome(computed, verdict, reason, against=stated)
 
 
 def not_above(limit: Any, computed: Any, reason: str) -> Outcome:
     """Holds if the computed figure stays at or below the stated limit."""
-    return Outcome(computed, "holds" if _ratio(computed, limit) <= 1 + 1e-9 else "does-not-hold", reason)
+    verdict: Verdict = "holds" if _ratio(computed, limit) <= 1 + 1e-9 else "does-not-hold"
+    return Outcome(computed, verdict, reason, against=limit)
 
 
 def over_range(

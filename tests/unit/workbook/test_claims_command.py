@@ -28,7 +28,9 @@ def test_surprising_shows_one_row_for_each_question_with_its_reason(cli):
         found = most_surprising(question)
         assert found is not None
         assert found.claim.id in result.stdout
-        assert f"{found.factor:,.1f}x" in words
+        if found.factor is not None:
+            assert f"{found.claim.stated_text} {found.claim.computed_text} {found.factor:,.1f}x" in words
+            assert set(found.says.split()) <= set(words.split())
     assert sum(line.startswith("│ q") for line in result.stdout.splitlines()) == len(questions())
 
 

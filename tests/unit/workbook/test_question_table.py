@@ -37,6 +37,9 @@ def test_every_question_has_a_row_with_link_parts_and_verdict(wanted):
         assert found is not None
         assert found.claim.statement in row
         assert found.claim.reason.replace("|", "\\|") in row
+        pair = f"{found.claim.stated_text} stated, {found.claim.computed_text} computed, off by a factor of"
+        assert (pair in row) is (found.factor is not None), "what is compared is what is shown"
+        assert found.says[1:] in row
 
 
 @pytest.mark.parametrize("notebook", QUESTIONS, ids=[notebook.short_name for notebook in QUESTIONS])
