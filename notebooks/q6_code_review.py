@@ -22,6 +22,7 @@ sizes_n = 40  # changes whose size is measured
 judged = 40  # findings shown to the small model
 lines_n = 6  # changes that the small model describes in one line
 posted = 24  # reviews posted to a fake GitHub
+ablated_every = 1  # of how many cases one is reviewed again by one agent
 replayed = 400  # changes in the learning replay
 repeats = 20  # of each framework comparison
 
@@ -299,14 +300,15 @@ table([(kind, n, met, f"{met / n:.0%} [{low:.0%}, {high:.0%}]", report.unposted.
 # %%
 from reference.agents.evaluation.ablations import ablations
 
-variants = await asyncio.to_thread(ablations, profile, "held-out", tools_only=report)
+variants = await asyncio.to_thread(ablations, profile, "held-out", tools_only=report, every=ablated_every)
+shared = len(variants[0].report.outcomes)
 cells = [
     (one.name, f"{r.overall.precision:.2f}", f"{r.overall.recall:.2f}", f"{r.latency['p50']:.2f} s", one.note)
     if (r := one.report) is not None
     else (one.name, "", "", "", one.note)
     for one in variants
 ]
-table(cells, ["variant, on the held-out packages", "precision", "recall", "p50", "note"])
+table(cells, [f"variant, on {shared} of the {reviewed} cases", "precision", "recall", "p50", "note"])
 
 # %% [markdown]
 # ### 4.6 Hostile pull requests

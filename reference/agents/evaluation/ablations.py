@@ -11,6 +11,7 @@ from reference.agents.interfaces import Context, Specialist
 from reference.agents.types import Agent, AgentReport, Finding, ReviewError, Status
 
 from .evaluate import Report, Reviewing, build_cases, run_cases, summarised
+from .matcher import Outcome
 
 NOT_RUN = "not run: no capable model"
 _BAD = (Status.DEGRADED, Status.TIMED_OUT, Status.FAILED, Status.OVER_BUDGET)
@@ -47,14 +48,15 @@ class AllInOne:
 
 def ablations(
     profile: str = "ci", split: str = "tuning", reviewer: Reviewing | None = None, model_reviewer: Any = None, *,
-    tools_only: Report | None = None,
+    tools_only: Report | None = None, every: int = 1,
 ) -> list[Ablation]:  # fmt: skip
     """Rows: five specialists with tools only; one with all tools; with a language model, if one was let in.
 
     Args:
         reviewer: tools only; the default one without.
         model_reviewer: a Reviewer whose language tier passed its gate, None without such a model.
-        tools_only: the first row, where `evaluate` has just measured it on the same profile and split.
+        tools_only: what `evaluate` has just measured on the same profile and split; the first row is taken from it.
+        every: of how many cases one is reviewed, for a quick look; every row is of the same cases.
 
     Raises:
         ReviewError: an unknown profile or split, or `tools_only` is of another.
@@ -68,13 +70,23 @@ def ablations(
         )
 
     cases, origin, problems = build_cases(profile, split)
+    cases = cases[::every]
+    ids = {one.id for one in cases}
 
     def run(one: Reviewing) -> Report:
-        outcomes, failed = run_cases(cases, one)
+        return told(*run_cases(cases, one))
+
+    def told(outcomes: Sequence[Outcome], failed: dict[str, str]) -> Report:
         return summarised(outcomes, failed, profile, split, origin, problems)
 
+    def part(whole: Report) -> Report:
+        failed = {id: why for id, why in whole.failed.items() if id in ids}
+        return told([one for one in whole.outcomes if one.case.id in ids], failed)
+
     rows = [
-        Ablation("tools only, five specialists", tools_only or run(reviewer or default_reviewer())),
+        Ablation(
+            "tools only, five specialists", part(tools_only) if tools_only else run(reviewer or default_reviewer())
+        ),
         Ablation(
             "tools only, one specialist", run(SingleReviewer(five_specialists())), "the same tools, one after the other"
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .scopes import Fault, Function, Source, assigned, dotted, names
+from .scopes import Fault, Function, Source, dotted, names
 
 _EMPTIES = {"pop", "popitem", "clear"}
 _MAPPINGS = {"dict", "defaultdict", "collections.defaultdict", "OrderedDict", "collections.OrderedDict"}
@@ -26,7 +26,7 @@ def faults(source: Source) -> Iterator[Fault]:
             continue
         for fill in ast.walk(source.tree):
             owner = source.function(fill)
-            if isinstance(fill, ast.Assign) and owner is not None and _fills(fill, name, owner):
+            if isinstance(fill, ast.Assign) and owner is not None and _fills(source, fill, name, owner):
                 found = source.fault("performance/growing-cache", fill, None, name=name)
                 lines = frozenset({node.lineno, fill.lineno})
                 yield Fault(found.rule, fill.lineno, fill.lineno, lines, found.where, found.values)
@@ -58,7 +58,7 @@ def _emptied(source: Source, name: str) -> bool:
     return False
 
 
-def _fills(fill: ast.Assign, name: str, owner: Function) -> bool:
+def _fills(source: Source, fill: ast.Assign, name: str, owner: Function) -> bool:
     """`NAME[key] = made(...)` with a key from the parameters, where the function also looks the key up."""
     targets = [one for one in fill.targets if isinstance(one, ast.Subscript) and dotted(one.value) == name]
     if not targets:
@@ -67,13 +67,13 @@ def _fills(fill: ast.Assign, name: str, owner: Function) -> bool:
     key = targets[0].slice
     words = names(key)
     for one in list(words):
-        for value in assigned(owner, one):
+        for value in source.assigned(owner, one):
             words |= names(value)
     if not words & parameters or words & _FEW or any(w.endswith(("_cls", "_class", "_type")) for w in words):
         return False
     made = [fill.value]
     if isinstance(fill.value, ast.Name):
-        made = list(assigned(owner, fill.value.id))
+        made = source.assigned(owner, fill.value.id)
     if not any(isinstance(one, ast.Call | ast.Await | ast.Subscript | ast.BinOp) for one in made):
         return False
     looked = any(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from .scopes import Fault, Loop, Source, assigned, bounded, dotted, names, stored, varying
+from .scopes import Fault, Loop, Source, bounded, dotted, names, varying
 
 _LISTS = {"list", "sorted"}
 _HANDFUL = {"kinds", "types", "modes", "flags", "levels", "formats", "suffixes", "extensions", "columns", "fields",
@@ -69,7 +69,7 @@ def _posted(source: Source, node: ast.AST, name: str) -> bool:
 
 
 def _values(source: Source, node: ast.AST, name: str) -> list[ast.expr]:
-    return list(assigned(source.function(node) or source.tree, name))
+    return source.assigned(source.function(node) or source.tree, name)
 
 
 def _list(source: Source, node: ast.AST, name: str, loop: Loop) -> bool:
@@ -168,7 +168,7 @@ def _front(source: Source, node: ast.Call, loop: Loop) -> Iterator[Fault]:
     elif bounded(loop):
         return
     started = _values(source, node, name)
-    small = [isinstance(v, ast.List) and _grows(loop, name) and name not in stored(loop) for v in started]
+    small = [isinstance(v, ast.List) and _grows(loop, name) and name not in source.stored(loop) for v in started]
     if _list(source, node, name, loop) or (bool(started) and all(small)):
         yield source.fault("performance/front-of-list", node, loop, name=f"{name}.{method}")
 

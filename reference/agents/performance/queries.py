@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 
-from .scopes import Comprehension, Fault, Function, Loop, Source, assigned, bounded, dotted, names, stored
+from .scopes import Comprehension, Fault, Function, Loop, Source, bounded, dotted, names
 
 _SESSIONS = {"session", "db_session", "async_session", "dbsession"}
 _CURSORS = _SESSIONS | {"cursor", "cur", "conn", "connection", "db", "database"}
@@ -77,7 +77,7 @@ def _inner(source: Source, call: ast.Call) -> bool:
 
 def _in_loop(source: Source, call: ast.Call, helper: Helper) -> Iterator[Fault]:
     loop = next((one for one in source.loops(call) if not bounded(one)), None)
-    if loop is None or _ends_early(loop) or not names(call) & stored(loop):
+    if loop is None or _ends_early(loop) or not names(call) & source.stored(loop):
         return
     above = source.parents.get(call)
     if isinstance(above, ast.Attribute) and above.attr in {"rowcount", "lastrowid"}:
@@ -108,10 +108,7 @@ def _made(source: Source, node: ast.AST, name: str) -> str:
     """What the local `name` is: "session", "cursor", "connection", "requests"; "" for anything else."""
     function = source.function(node)
     scope = function or source.tree
-    made = list(assigned(scope, name))
-    for one in ast.walk(scope):
-        if isinstance(one, ast.withitem) and isinstance(one.optional_vars, ast.Name) and one.optional_vars.id == name:
-            made.append(one.context_expr)
+    made = [*source.assigned(scope, name), *source.entered(scope, name)]
     kinds = set()
     for value in made:
         inner = value.value if isinstance(value, ast.Await) else value
@@ -135,7 +132,7 @@ def _write(source: Source, call: ast.Call, loop: Loop) -> str:
         return ""
     options = [loop.iter]
     if isinstance(loop.iter, ast.Name):
-        options = list(assigned(source.function(loop) or source.tree, loop.iter.id))
+        options = source.assigned(source.function(loop) or source.tree, loop.iter.id)
     return "query" if any(
         isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute)
         and (one.func.attr in _RESULTS or ".objects." in f"{dotted(one.func)}.") for one in options
@@ -184,7 +181,7 @@ def _rows(source: Source, loop: Loop, iterable: ast.expr) -> bool:
     """Whether `iterable` is a query's result without eager loading."""
     options = [iterable]
     if isinstance(iterable, ast.Name):
-        options = list(assigned(source.function(loop) or source.tree, iterable.id))
+        options = source.assigned(source.function(loop) or source.tree, iterable.id)
     for one in options:
         chain = ast.unparse(one)
         if any(word in chain for word in _EAGER):

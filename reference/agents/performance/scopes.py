@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -26,11 +26,18 @@ class Fault:
 
 
 class Source:
-    """A parsed file with the parent of every node."""
+    """A parsed file with the parent of every node.
+
+    What is asked of a scope or a loop is read off it once: the checks ask again at every call, and a walk for each
+    would make the time grow with the square of a function's length.
+    """
 
     def __init__(self, tree: ast.Module) -> None:
         self.tree = tree
         self.parents: dict[ast.AST, ast.AST] = {}
+        self._assigned: dict[ast.AST, dict[str, list[ast.expr]]] = {}
+        self._entered: dict[ast.AST, dict[str, list[ast.expr]]] = {}
+        self._stored: dict[ast.AST, frozenset[str]] = {}
         for node in ast.walk(tree):
             for child in ast.iter_child_nodes(node):
                 self.parents[child] = node
@@ -61,6 +68,29 @@ class Source:
 
     def _in_iter(self, node: ast.AST, generator: ast.AST) -> bool:
         return isinstance(generator, ast.comprehension) and any(one is node for one in ast.walk(generator.iter))
+
+    def assigned(self, scope: ast.AST, name: str) -> list[ast.expr]:
+        """What is assigned to `name` anywhere in `scope`."""
+        if scope not in self._assigned:
+            self._assigned[scope] = _by_name(assignments(scope))
+        return self._assigned[scope].get(name, [])
+
+    def entered(self, scope: ast.AST, name: str) -> list[ast.expr]:
+        """What a `with` anywhere in `scope` gives the `name` to."""
+        if scope not in self._entered:
+            items = (one for one in ast.walk(scope) if isinstance(one, ast.withitem))
+            self._entered[scope] = _by_name(
+                (one.optional_vars.id, one.context_expr) for one in items if isinstance(one.optional_vars, ast.Name)
+            )
+        return self._entered[scope].get(name, [])
+
+    def stored(self, loop: Loop) -> frozenset[str]:
+        """Names that the loop itself assigns."""
+        if loop not in self._stored:
+            self._stored[loop] = frozenset(
+                n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+            )
+        return self._stored[loop]
 
     def fault(self, rule: str, node: ast.expr | ast.stmt, loop: Loop | None = None, **values: str) -> Fault:
         lines = {node.lineno} | ({loop.lineno} if loop is not None else set())
@@ -124,15 +154,18 @@ def varying(loop: Loop) -> set[str]:
     return found
 
 
-def stored(loop: Loop) -> set[str]:
-    """Names that the loop itself assigns."""
-    return {n.id for n in ast.walk(loop) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-
-
-def assigned(scope: ast.AST, name: str) -> Iterator[ast.expr]:
-    """What is assigned to `name` anywhere in `scope`."""
+def assignments(scope: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """(name, value) of every assignment to a bare name in `scope`; a name that one statement has twice, once."""
     for node in ast.walk(scope):
-        if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
-            yield node.value
-        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            yield from [node.value] if node.value is not None and node.target.id == name else []
+        if isinstance(node, ast.Assign):
+            for name in {one.id for one in node.targets if isinstance(one, ast.Name)}:
+                yield name, node.value
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value is not None:
+            yield node.target.id, node.value
+
+
+def _by_name(pairs: Iterable[tuple[str, ast.expr]]) -> dict[str, list[ast.expr]]:
+    found: dict[str, list[ast.expr]] = {}
+    for name, value in pairs:
+        found.setdefault(name, []).append(value)
+    return found

@@ -182,15 +182,25 @@ def test_a_case_that_cannot_be_reviewed_is_named_and_counts_as_missed() -> None:
     assert report.to_dict()["specialists"][1]["precision"] is None
 
 
-def test_a_row_that_was_measured_before_is_taken_as_it_is_and_only_of_the_same_cases(
+def test_a_row_that_was_measured_before_is_taken_from_there_and_every_row_is_of_the_same_cases(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run = "reference.agents.evaluation.ablations"
-    monkeypatch.setattr(f"{run}.build_cases", lambda profile, split: ([case()], "releases", ()))
-    monkeypatch.setattr(f"{run}.run_cases", lambda cases, reviewer: ([match(one, ()) for one in cases], {}))
-    measured = summarised([], {}, "ci", "held-out", "releases", ())
-    first, second, *_ = ablations("ci", "held-out", tools_only=measured)
-    assert first.report is measured
-    assert len(second.report.outcomes) == 1
+    cases = [case(repository=name) for name in "abcde"]
+    reviewed: list[str] = []
+
+    def run_cases(some: list[Case], reviewer: object) -> Any:
+        reviewed.extend(one.repository for one in some)
+        return [match(one, ()) for one in some], {}
+
+    monkeypatch.setattr(f"{run}.build_cases", lambda profile, split: (cases, "releases", ()))
+    monkeypatch.setattr(f"{run}.run_cases", run_cases)
+    failed = {cases[0].id: "broke", cases[1].id: "broke too"}
+    measured = summarised([match(one, (), seconds=7.0) for one in cases], failed, "ci", "held-out", "releases", ())
+    first, second, *_ = ablations("ci", "held-out", tools_only=measured, every=2)
+    assert reviewed == ["a", "c", "e"]
+    assert [[one.case.repository for one in row.report.outcomes] for row in (first, second)] == [["a", "c", "e"]] * 2
+    assert first.report.latency["p50"] == 7.0
+    assert first.report.failed == {cases[0].id: "broke"}
     with pytest.raises(ReviewError, match=r"tools_only is of ci, held-out.*of ci, tuning"):
         ablations("ci", "tuning", tools_only=measured)

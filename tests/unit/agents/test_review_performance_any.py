@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -34,3 +36,24 @@ def review(after: str, language: str, path: str) -> AgentReport:
 def test_any_python_text_gives_lines_within_it(text: str) -> None:
     for one in review(text, "python", "a.py").findings:
         assert 1 <= one.line <= one.end_line <= len(text.splitlines())
+
+
+def test_the_work_grows_with_the_length_of_a_function_and_not_with_its_square(monkeypatch: pytest.MonkeyPatch) -> None:
+    walk, seen = ast.walk, 0
+
+    def counted(node: ast.AST) -> Iterator[ast.AST]:
+        nonlocal seen
+        for one in walk(node):
+            seen += 1
+            yield one
+
+    monkeypatch.setattr(ast, "walk", counted)
+
+    def nodes(calls: int) -> int:
+        nonlocal seen
+        seen = 0
+        body = "".join(f"        r{n} = db{n}.ask(x)\n        if x in k{n}:\n            pass\n" for n in range(calls))
+        review(f"def f(xs):\n    for x in xs:\n{body}", "python", "a.py")
+        return seen
+
+    assert nodes(80) < 5 * nodes(20)  # with a walk over the function for every call: 14 times as many
