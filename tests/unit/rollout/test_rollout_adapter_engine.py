@@ -78,8 +78,14 @@ class Start:
 
     def __init__(self, monkeypatch):
         self.ready, self.thread, self.serves, self.stopped, self.error = threading.Event(), None, None, False, None
-        monkeypatch.setattr(engine, "adapter_engine", contextlib.contextmanager(self._engine))
+        self.kept = []  # what is garbage is stopped too, some time or other: that would hide one that is left behind
+        monkeypatch.setattr(engine, "adapter_engine", self.start)
 
+    def start(self, say, serves):
+        self.kept.append(self._engine(say, serves))
+        return self.kept[-1]
+
+    @contextlib.contextmanager
     def _engine(self, say, serves):
         self.thread, self.serves = threading.current_thread(), serves
         assert self.ready.wait(10)

@@ -166,6 +166,7 @@ def together(asks, engine, pairs=(("v1.1", "v1.0"), ("v1.2-worse", "v1.1"))):
     return {one.candidate: one for one in reports}, asked
 
 
+@pytest.mark.slow
 def test_a_version_that_stands_in_two_comparisons_is_asked_once_and_judged_in_both():
     asks = {"v1.0": answers(lambda i: i % 6 == 0), "v1.1": answers(lambda i: i % 12 == 0)}
     asks["v1.2-worse"] = answers(lambda i: i % 4 == 0)
