@@ -339,10 +339,9 @@ table([(name, len(ids), "; ".join(ids)) for name, ids in outcomes.items()], ["th
 # ### 4.7 Where a language model comes in, by measured ability
 #
 # A tier works only with evidence. The small model of this workbook is asked for one line about the change (kept only if it
-# says nothing that the change does not), and to triage findings whose truth is known:
+# says nothing that the change does not), and to triage findings of 4.5, whose truth is known:
 
 # %%
-from reference.agents.evaluation.matcher import match
 from reference.agents.experiments.tiers import headlines, labelled, triage_trials
 from reference.agents.llm import GatedTier, OpenAIModel, Triage, calibrate
 from reference.serving.engine import shared_engine
@@ -350,8 +349,7 @@ from reference.serving.engine import shared_engine
 engine = shared_engine()
 model = OpenAIModel.of_engine(engine)
 lines = await headlines(model, [change, *(one.change for one in reviews[: lines_n - 1])])
-judged_before = [match(case, one.findings) for case, one in zip(chosen, reviews, strict=True)]
-trials = await triage_trials(model, labelled(judged_before, judged))
+trials = await triage_trials(model, labelled(report.outcomes, judged))
 worth = calibrate(trials, model.name, Triage.version)
 gate = GatedTier(Triage(), worth)
 record("triage", {"f1_alone": worth.f1_alone, "f1_with": worth.f1_with, "lost": worth.lost, "verdict": worth.verdict or "on"},
