@@ -79,7 +79,7 @@ def lengths(
     def of(which: Literal["prompt", "output"], mean: float, rng: np.random.Generator) -> NDArray[np.int32]:
         sigma = requirements.sigma(which)
         if sigma < 1e-6:
-            return Lengths.constant(max(1, round(mean))).sample(rng, requests)
+            return Lengths.constant(round(mean)).sample(rng, requests)
         median = max(1.0, mean * math.exp(-(sigma**2) / 2))
         return Lengths.lognormal_from(median=median, mean=max(mean, median * 1.0001)).sample(rng, requests)
 

@@ -91,14 +91,15 @@ def small(**more: Any) -> CalibrationRecord:
 
 
 def with_draws() -> Fitted:
-    """A fit made by hand: two draws beside the model, three residuals."""
+    """A fit made by hand: two draws beside the model, five residuals."""
     model = dataclasses.replace(
         NOISY, noise_cv=0.02, calibrated=CalibratedRange((1.0, 16.0), (16.0, 500.0), (16.0, 900.0))
     )
     faster = dataclasses.replace(model, step=dataclasses.replace(model.step, seconds=(0.004, 0.005, 0.03)))
     left = (
         Residual("a", "tpot_p50_ms", 11.0, 10.0), Residual("b", "ttft_p50_ms", 6.0, 10.0),
-        Residual("c", "tpot_p50_ms", 9.0, 9.1),
+        Residual("c", "tpot_p50_ms", 9.0, 9.1), Residual("d", "tpot_p50_ms", 10.3, 10.0),
+        Residual("e", "output_tok_s", 9.5, 10.0),
     )  # fmt: skip
     spread = {"output_tok_s": 0.02, "tpot_p50_ms": 0.05, "ttft_p50_ms": 0.1, "ttft_p99_ms": 0.3}
     return Fitted(model, small(), (), left, (faster, NOISY), spread)

@@ -9,7 +9,7 @@ from reviewed import differences
 from reviewed_engines import DECLARED, REWRITE, as_reviewed, declared_now, found
 
 REVIEWED = as_reviewed()
-AT_ONCE = 20  # expressions of a test
+AT_ONCE = 10  # expressions of a test
 PARTS = [
     pytest.param(module, start, id=f"reference.sizing.{module}-{start}")
     for module, values in REVIEWED.items()

@@ -40,6 +40,23 @@ def fleet_run(seed: int) -> dict[str, Any]:
     return told | {f"looks {name}": weighed(values) for name, values in run.timeline.items()}
 
 
+def crowded_run(seed: int) -> dict[str, Any]:
+    """Bursts over two minutes at a replica without a line: a budget of retries that forgets what is a minute old."""
+    from reference.sizing.fleet.design import Admission, FleetDesign, Retry
+    from reference.sizing.fleet.oracle_designs import random_case
+    from reference.sizing.fleet.simulate import simulate
+    from reference.sizing.fleet.workload import Workload
+
+    _, drawn = random_case(seed, 1)
+    at = np.sort(np.concatenate([7.3 * np.arange(20), 7.3 * np.arange(20) + 0.001, 11.0 * np.arange(12) + 0.002]))
+    workload = Workload.of(at, 90, 40, session=np.arange(at.size) % 4, history=50, horizon_s=150.0)
+    admission = Admission(queue_limit=0) if seed % 2 else Admission(None, 1)
+    retry = Retry(4, 0.3, bool(seed % 3), backoff_s=0.4, budget=0.2 + 0.1 * (seed % 4))
+    run = simulate(workload, FleetDesign.one(drawn.engine, admission=admission, retry=retry), seed=seed)
+    told = {name: weighed(getattr(run, name)) for name in (*TIMES, "outcome", "attempts", "hit_tokens")}
+    return told | {name: getattr(run, name) for name in COUNTS}
+
+
 def replica_run(seed: int) -> dict[str, Any]:
     """The engine of a drawn fleet alone: an open loop, a closed one, and the open one step by step."""
     from reference.sizing.fleet.engine import simulate_closed_loop, simulate_engine
@@ -67,10 +84,15 @@ def replica_run(seed: int) -> dict[str, Any]:
     }
 
 
+RUNS = {
+    "fleet": (fleet_run, range(DRAWN)),
+    "replica": (replica_run, range(0, DRAWN, 4)),
+    "crowded": (crowded_run, range(12)),
+}
+
+
 def now() -> dict[str, dict[str, Any]]:
-    return {f"fleet {seed}": fleet_run(seed) for seed in range(DRAWN)} | {
-        f"replica {seed}": replica_run(seed) for seed in range(0, DRAWN, 4)
-    }
+    return {f"{kind} {seed}": run(seed) for kind, (run, seeds) in RUNS.items() for seed in seeds}
 
 
 if __name__ == "__main__":

@@ -291,12 +291,17 @@ def found(module: str, expressions: Iterable[str]) -> dict[str, Any]:
 
 
 def declared_now(module: str) -> dict[str, Any]:
-    """What a module declares, wherever this checkout lies."""
-    return dict(json.loads(json.dumps(declared(f"reference.sizing.{module}")).replace(str(HERE.parents[3]), "")))
+    """What a module declares, wherever this checkout lies; without the digest of the loops' text."""
+    told = json.dumps(declared(f"reference.sizing.{module}")).replace(str(HERE.parents[3]), "")
+    return {name: one for name, one in json.loads(told).items() if name != "SOURCES"}
 
 
 def as_reviewed() -> dict[str, dict[str, Any]]:
     return dict(json.loads(REVIEWED.read_text(encoding="utf-8")))
+
+
+def declarations() -> dict[str, dict[str, Any]]:
+    return dict(json.loads(DECLARED.read_text(encoding="utf-8")))
 
 
 def write() -> None:
@@ -307,7 +312,7 @@ def write() -> None:
         lines = [f"{json.dumps(one)}: {json.dumps(value, ensure_ascii=False)}" for one, value in values]
         parts.append(f'"{module}": {{\n' + ",\n".join(lines) + "\n}")
     REVIEWED.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-    told = {module: declared_now(module) for module in as_reviewed()}
+    told = {module: declared_now(module) for module in declarations()}
     DECLARED.write_text(json.dumps(told, indent=0) + "\n", encoding="utf-8")
     print(f"written: {REVIEWED}, {DECLARED}")
 

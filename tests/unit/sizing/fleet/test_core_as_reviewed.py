@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
-from core_as_reviewed import REVIEWED, fleet_run, replica_run
+import reviewed_fleets
+from core_as_reviewed import REVIEWED, RUNS
+from reviewed import differences
 
 from reference.sizing.fleet import core_state
 
@@ -32,6 +34,14 @@ def test_every_function_of_the_loop_is_compiled(name: str) -> None:
 def test_drawn_fleets_and_their_engines_do_what_was_reviewed(part: int) -> None:
     for name in sorted(REVIEWED_RUNS)[part::PARTS]:
         kind, seed = name.split()
-        found = (fleet_run if kind == "fleet" else replica_run)(int(seed))
+        found = RUNS[kind][0](int(seed))
         # On another processor the last digit of a time may differ; times are kept as float32.
         assert found == pytest.approx(REVIEWED_RUNS[name], rel=1e-5), f"{name}: {REWRITE}"
+
+
+@pytest.mark.parametrize("module", [name for name in reviewed_fleets.declarations() if ".core" in name])
+def test_what_the_loops_work_on_is_what_was_reviewed(module: str) -> None:
+    wanted = reviewed_fleets.as_reviewed().get(module, {})
+    assert not differences(reviewed_fleets.found(module, wanted), wanted), reviewed_fleets.REWRITE
+    now = reviewed_fleets.declared_now(module)
+    assert not differences(now, reviewed_fleets.declarations()[module]), reviewed_fleets.REWRITE
