@@ -1,13 +1,11 @@
 """Quick calibrations of the real engine, and of a shape with random weights: valid, and good for a prediction."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from reference.serving.calibration import QUICK, calibrate, calibrate_shape
-from reference.serving.load import LoadGenerator
 from reference.sizing.engine_model.fit import fit_engine
 from reference.sizing.engine_model.predict import predict
 from reference.sizing.engine_model.record import CalibrationRecord
@@ -15,13 +13,10 @@ from reference.sizing.shapes import ModelShape
 
 pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
-SMALL = replace(QUICK, concurrencies=(1, 4, 12), prompts=(16, 128, 512), open_shares=(0.6,))
-
-
-@pytest.fixture(scope="module")
-def generator() -> Iterator[LoadGenerator]:
-    with LoadGenerator() as one:
-        yield one
+SMALL = replace(
+    QUICK, batches=(1, 4, 12), concurrencies=(1, 4, 12), prompts=(16, 128, 512), trials=2, open_shares=(0.6,),
+    open_s=2.0, client=(8, 24),
+)  # fmt: skip
 
 
 def test_a_quick_calibration_predicts_its_own_throughput(engine, generator, tmp_path):
@@ -47,7 +42,9 @@ def test_a_shape_with_random_weights_is_calibrated_on_an_engine_of_its_own(gener
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
     monkeypatch.setenv("WORKBOOK_ENGINE_KV_GIB", "0.25")
     shape = ModelShape("small", "made up", 4, 512, 8, 4, 64, 1024, 32_000, 2048)
-    profile = replace(SMALL, batches=(1, 2), contexts=(), prompts=(16, 64), concurrencies=(1, 2), client=(1, 4))
+    profile = replace(
+        SMALL, batches=(1, 2), step_tokens=100, contexts=(), prompts=(16, 64), concurrencies=(1, 2), client=(4,)
+    )
     record = calibrate_shape(shape, profile, generator=generator, roofs=False, say=lambda line: None)
     assert (record.model, record.weights, record.limits.max_model_len) == ("small", "random", 2048)
     assert [s.batch for s in record.steps] == [1, 2]

@@ -14,13 +14,13 @@ def test_the_small_model_answers_in_form_and_stays_off_without_evidence(engine):
     judge = LLMJudge.of_engine(
         engine, policies=POLICIES, settings=JudgeSettings(deadline_s=200, call_timeout_s=100, parallel=1)
     )
-    texts = ["Cheap watches at http://w.example/", "We had soup for lunch", "Win a phone now", "The train is late"]
+    texts = ["Cheap watches at http://w.example/", "We had soup for lunch"]
     posts = [Post(f"p{number}", text) for number, text in enumerate(texts)]
-    found = judge.judge(posts, ["spam"] * 4)
+    found = judge.judge(posts, ["spam"] * 2)
     assert judge.counts["failed"] == 0  # every reply was whole and of the schema's form
-    assert judge.counts["calls"] == (5 if judge.counts["canary"] else 1)
+    assert judge.counts["calls"] == (3 if judge.counts["canary"] else 1)
     assert all(one is None or (one.tier, one.category) == (Tier.JUDGE, "spam") for one in found)
     cases = [JudgeCase(post, "spam", index % 2 == 0, True) for index, post in enumerate(posts)]
     evidence = worth_it(judge, cases)
-    assert not evidence.use_it  # four cases can never be enough
-    assert GatedJudge(judge, evidence).judge(posts, ["spam"] * 4) == [None] * 4
+    assert not evidence.use_it  # two cases can never be enough
+    assert GatedJudge(judge, evidence).judge(posts, ["spam"] * 2) == [None] * 2

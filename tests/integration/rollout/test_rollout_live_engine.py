@@ -26,11 +26,11 @@ def test_versions_come_and_go_and_answer_their_task(engine, tmp_path):
         adapters.load(one.served_as, one.path)
     assert adapters.loaded() == {good.served_as, bad.served_as}
 
-    cases = [case for case in test_cases() if case.group == "personal"][:40]
+    cases = [case for case in test_cases() if case.group == "personal"][:24]
     answers = {one.version: predict(engine, one.served_as, cases) for one in (good, bad)}
-    assert sum(one.correct for one in answers["v1.1"]) >= 32
+    assert sum(one.correct for one in answers["v1.1"]) >= 19
     assert not any("@" in one.text for one in answers["v1.1"])
-    assert sum("@" in one.text for one in answers["v1.2-unsafe"]) >= 10
+    assert sum("@" in one.text for one in answers["v1.2-unsafe"]) >= 6
 
     broken = tmp_path / "broken"
     shutil.copytree(good.path, broken)
