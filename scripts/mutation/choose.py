@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from mutation.loops import LOOPS, SMALL_RUNS
+
 TOPS = ("reference", "exercises", "workbook")
 FILES = 6  # test files of a module at most
 # Tests that compare all that a room says with what was reviewed: seconds, and they meet nearly every line.
@@ -40,6 +42,8 @@ class Imports:
 
     def test_files(self, path: str) -> list[str]:
         """Paths below the root, at most FILES of them."""
+        if LOOPS.search(path):
+            return [str(test.relative_to(self.root)) for test in self.in_test if test.stem == SMALL_RUNS]
         wanted, stem = {self._name(self.root / path, self.root)}, Path(path).stem
         chosen = [test for test in self.in_test if test.stem.endswith(f"_{stem}")]
         chosen += [test for test in self.in_test if self._is_broad(test, path) and test not in chosen]

@@ -40,10 +40,10 @@ def mutated(source: str, mutant: Mutant) -> str | None:
     """The file with the mutant in it. None: only an annotation or nothing changed, which no test can see."""
     from cosmic_ray.mutating import mutate_code
 
-    text = mutate_code(source, operators()[mutant.operator], mutant.occurrence)
     try:
+        text = mutate_code(source, operators()[mutant.operator], mutant.occurrence)
         return None if text is None or _executed(text) == _executed(source) else text
-    except SyntaxError:
+    except (SyntaxError, AttributeError):  # the latter: its ExceptionReplacer knows no dotted names
         return None
 
 
