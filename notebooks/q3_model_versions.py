@@ -19,6 +19,7 @@
 # %% tags=["parameters"]
 judged = ["v1.1", "v1.2-worse", "v1.2-unsafe"]  # versions that go through the gates
 cases_n = 500  # test cases of the gates
+at_once = 16  # of these under way at the same time
 bake_s = [60, 15, 15, 10]  # bake time at each share in the live rollouts, seconds
 users_n = 8  # concurrent users of the live rollouts
 after_s = 8  # how long the users go on after a live rollout is over, seconds
@@ -280,7 +281,7 @@ print(f"loading an adapter took {max(loads):.2f} s at most; nothing was restarte
 from reference.serving.rollout.gates import GateLimits, run_gates_together
 
 pairs = [(shipped(name), shipped("v1.0" if name == "v1.1" else "v1.1")) for name in judged]
-reports = run_gates_together(pairs, adapters, lambda served, some: predict(engine, served, some), suite)
+reports = run_gates_together(pairs, adapters, lambda served, some: predict(engine, served, some, at_once), suite)
 asked = len({one.version for pair in pairs for one in pair})
 record("gates", {one.candidate: {"verdict": one.verdict.value, **{r.gate: r.verdict.value for r in one.results}}
                  for one in reports}, evidence=measured_here("run_gates_together", cases_n, "intervals at 95 %"))  # fmt: skip
