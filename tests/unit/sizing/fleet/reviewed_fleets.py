@@ -55,7 +55,7 @@ from reference.sizing.fleet.plan.day import Day  # noqa: E402
 from reference.sizing.fleet.plan.formula import Guess  # noqa: E402
 from reference.sizing.fleet.plan.make import Plan, Row, plan  # noqa: E402
 from reference.sizing.fleet.plan.requirements import Requirements  # noqa: E402
-from reference.sizing.fleet.plan.size import FULL, Sizing, Trials, default_simulate  # noqa: E402, F401
+from reference.sizing.fleet.plan.size import FULL, Sizing, Trials, default_simulate, size  # noqa: E402, F401
 from reference.sizing.fleet.plan.window import Window  # noqa: E402
 from reference.sizing.fleet.run import FleetRun  # noqa: E402
 from reference.sizing.fleet.sessions import Sessions  # noqa: E402, F401
@@ -224,6 +224,18 @@ def made_up(lost: float, lost_in_drill: float) -> Callable[..., Any]:
         return replace(found, outcome=np.where(gone, 1, found.outcome).astype(np.int8))
 
     return run
+
+
+def drilled(availability: float) -> str:
+    """The fault of a fleet of which 19 of 20 are answered while something is gone: just enough, or not."""
+
+    def run(load: Workload, design: FleetDesign, *, seed: int = 0) -> Any:
+        made = default_simulate(load, design, seed=seed)
+        inside = np.cumsum(load.arrived >= load.horizon_s / 2) if design.outages else np.ones(load.requests)
+        return replace(made, outcome=((inside > 0) & (inside % 20 == 0)).astype(np.int8))
+
+    asked_of = replace(SMALL, availability=availability, survive="replica")
+    return size(ENGINE, asked_of, 20.0, effort=LITTLE, simulate=run).fault
 
 
 def made_up_day(misses: int) -> Callable[..., Any]:
