@@ -303,9 +303,15 @@ def found(module: str, expressions: Iterable[str]) -> dict[str, Any]:
 
 
 def declared_now(module: str) -> dict[str, Any]:
-    """What a module declares, wherever this checkout lies; without the digest of the loops' text."""
+    """What a module declares, wherever this checkout lies; without the digest of the loops' text, and without what is a
+    plain function only where numba does not compile."""
     told = json.dumps(declared(f"reference.sizing.{module}")).replace(str(HERE.parents[3]), "")
-    return {name: one for name, one in json.loads(told).items() if name != "SOURCES"}
+    compiled = ".core" in module and not module.endswith("_state")
+    return {
+        name: one
+        for name, one in json.loads(told).items()
+        if name != "SOURCES" and not (compiled and isinstance(one, dict) and "defaults" in one)
+    }
 
 
 def as_reviewed() -> dict[str, dict[str, Any]]:
