@@ -378,7 +378,7 @@ record("good_release", {"phase": good.state.phase.value, "requests": len(good.re
 q3_running.timeline(good, f"v1.1 reaches everybody: {len(good.requests)} requests, {good.failed_requests} failed")
 
 # %% [markdown]
-# ### 4.6 A bad release, live: back before it spreads
+# ### 4.6 A bad release, live: back without a person
 #
 # Somebody skipped the gates. v1.2-unsafe repeats e-mail addresses; production is now v1.1.
 
@@ -395,9 +395,12 @@ q3_running.timeline(bad, f"v1.2-unsafe goes back: {len(bad.requests)} requests, 
 
 # %%
 met = sum(one.version == "v1.2-unsafe" for one in bad.requests)
-print(f"{met} of {len(bad.requests)} requests reached the bad version; {bad.failed_requests} users got no answer")
+highest = max(one["state"]["share"] for one in bad.audit)
+print(f"{met} of {len(bad.requests)} requests reached the bad version, with {highest:.0%} of the users at most;")
+print(f"{bad.failed_requests} users got no answer")
 print(f"{bad.rollback_s:.1f} s from the first bad answer to the last answer of the bad version,")
-print(f"of which {bad.decided_s:.2f} s after the decision: routers read the state every quarter of a second")
+print(f"of which {bad.decided_s:.2f} s after the decision: routers read the state every quarter of a second,")
+print("and requests under way are answered;")
 print(
     f"production is {registry.alias(MODEL, 'production')}; the log is {'whole' if verify(bad.audit, store.head('release-1.2')) == '' else 'broken'}"
 )
