@@ -14,6 +14,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 def render(executed: Path, source_folder: Path) -> Body:
     """The body of an executed notebook. source_folder: where pictures of its markdown lie."""
     import nbformat
+    from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 
     from workbook.runner.widgets import freeze
     from workbook.values import MEDIA_TYPE
@@ -23,6 +24,8 @@ def render(executed: Path, source_folder: Path) -> Body:
     for cell in notebook.cells:
         if cell.cell_type == "code":  # recorded values are for programs; the front lists them
             cell.outputs = [output for output in cell.outputs if list(output.get("data", {})) != [MEDIA_TYPE]]
+    # One box for what was printed line by line.
+    notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
     headings = Headings()
     resources = {"metadata": {"name": executed.stem, "path": str(source_folder)}}
     text, _ = exporter(headings).from_notebook_node(notebook, resources=resources)
@@ -35,7 +38,7 @@ def exporter(headings: Headings) -> Any:
     from nbconvert.exporters.html import HTMLExporter
     from nbconvert.filters.markdown_mistune import MarkdownWithMath
 
-    from workbook.site.outputs import figure_html, table_html
+    from workbook.site.outputs import figure_html, is_aligned, table_html
 
     class Exporter(HTMLExporter):
         @pass_context
@@ -59,6 +62,7 @@ def exporter(headings: Headings) -> Any:
         def default_filters(self) -> Any:
             yield from super().default_filters()
             yield "output_markdown", self.output_markdown
+            yield "aligned", lambda text: " wb-aligned" if is_aligned(text) else ""
             yield "rich", lambda markup: table_html(markup, headings)
             yield (
                 "figure",

@@ -1,4 +1,4 @@
-"""HTML that cells put out, made fit for the page: no scripts, colours for both modes, wide tables scroll."""
+"""What cells put out, made fit for the page: no scripts, colours for both modes, wide tables scroll."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _NAMED = {
     style.INK: "ink", style.GREY: "muted", style.BLUE: "blue", style.GREEN: "green", style.RED: "red",
     style.AMBER: "amber", style.PURPLE: "purple",
 }  # fmt: skip
+_COLUMNS = re.compile(r"\S(?: {2,}|\t)\S|[\u2500-\u257f]")
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 _UNWANTED = ("script", "iframe", "object", "embed", "link", "meta", "base", "form")
 
 
@@ -52,6 +54,16 @@ def table_html(markup: str, headings: Headings) -> str:
             scroll.append(table)
             scroll.tail = tail
     return lxml.html.tostring(root, encoding="unicode")
+
+
+def is_aligned(text: str) -> bool:
+    """Whether printed text stands in columns, so that wrapping its lines would break it: gaps or drawn lines in most.
+
+    text: as printed, with or without a terminal's colours.
+    """
+    lines = [line for line in _ESCAPE.sub("", text).splitlines() if line.strip()]
+    columns = sum(bool(_COLUMNS.search(line)) for line in lines)
+    return columns >= 2 and 2 * columns >= len(lines)
 
 
 def figure_html(png: str, metadata: dict[str, Any], headings: Headings) -> str:

@@ -19,6 +19,8 @@ from workbook.values import MEDIA_TYPE
 
 _LONG_LINE = "print('a line that no phone is wide enough for', " + ", ".join(map(str, range(60))) + ")  # why"
 
+_COLUMNS = ("arm        requests" + " " * 60 + "last_name\n", "baseline   590" + " " * 65 + "v1.0\n")
+
 
 def png(width: int = 800, height: int = 300) -> str:
     """A white picture in base64."""
@@ -58,6 +60,9 @@ def write_executed(folder: Path, ledger) -> None:
             v4.new_code_cell("claims_table()", outputs=[output(text_html=str(claims_table(ledger)))]),
             v4.new_code_cell("wide()", outputs=[output(text_html=wide)]),
             v4.new_code_cell("draw()", outputs=[figure, output(**{MEDIA_TYPE.replace("/", "_", 1): value})]),
+            v4.new_code_cell(
+                "columns()", outputs=[v4.new_output("stream", name="stdout", text=line) for line in _COLUMNS]
+            ),
         ]
     )
     trace = [

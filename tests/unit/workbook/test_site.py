@@ -22,7 +22,7 @@ from workbook.site.body import Body, page_name
 from workbook.site.folder import read_run
 from workbook.site.frame import stylesheet
 from workbook.site.markdown import Headings, link_html, renderer, resolve
-from workbook.site.outputs import figure_html, table_html
+from workbook.site.outputs import figure_html, is_aligned, table_html
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,29 @@ def test_a_link_that_leads_nowhere_is_found(tmp_path, markup, complaint):
     (tmp_path / "index.html").write_text("<p>x</p>")
     (tmp_path / "page.html").write_text(markup)
     assert broken_links(tmp_path) == [f"page.html: {complaint}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "aligned"),
+    [
+        ("refund       give me back\ndelivery     still waiting\n", True),
+        ("\x1b[31ma\x1b[0m  1\n\x1b[31mb\x1b[0m  2\ntotal\n", True),
+        ("\u250c\u2500\u2510\n\u2502x\u2502\n", True),
+        ("one\ttwo\nthree\tfour\n", True),
+        ("a sentence that is printed. " * 9, False),
+        ("  indented lines of prose\n  are no columns\n", False),
+        ("one line  with a gap\n", False),
+        ("mostly prose\nin lines\nof words\na  1\nb  2\n", False),
+        ("", False),
+    ],
+)
+def test_text_is_kept_unwrapped_only_where_it_stands_in_columns(text, aligned):
+    assert is_aligned(text) is aligned
+
+
+def test_what_stands_in_columns_is_marked_and_prose_is_not(site):
+    marked = [("wb-aligned" in pre["class"], pre.text[:3]) for pre in site["q6_six.html"].select("pre.wb-stream")]
+    assert marked == [(False, "0 0"), (True, "arm")]
 
 
 def test_previous_and_next_lead_along_the_order(site):
