@@ -366,7 +366,7 @@ print(
 table([(line.text or "(dropped)", line.dropped) for line in lines], ["its line about a change", "why it was dropped"])
 
 # %% [markdown]
-# Read the lines that passed: nothing in them is false, and hardly anything is said. Passing a check is not quality, so even
+# Read the lines that passed: they name nothing that the change does not, and say hardly anything. Passing a check is not quality, so even
 # this line is off by default. With a capable model behind any OpenAI-compatible URL the same calibration decides; then tier 3 may propose findings, each of
 # which must quote an added line and survive a second call that tries to refute it.
 
