@@ -53,9 +53,27 @@ def test_the_index_runs_and_opens_the_notebook_that_has_the_section(address, pag
     page.screenshot(path=tmp_path / "index-ran.png", full_page=True)
     assert page.locator(".jp-OutputArea-output[data-mime-type*=stderr]").count() == 0
     page.get_by_role("link", name="its prefix cache").click()
-    page.locator("h3", has_text="4.4 The KV-prefix cache").wait_for(timeout=60_000)
+    until(lambda: reads(page, "4.4 The KV-prefix cache"), "a notebook that was not open opens at the section")
     page.screenshot(path=tmp_path / "section.png")
+    page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text="index.ipynb").click()
+    page.locator("tr", has_text="8. Exercises").get_by_role("link").nth(3).click()
+    until(lambda: reads(page, "8. Exercises", "Question 4"), "also at one far below")
+    page.screenshot(path=tmp_path / "far-section.png")
     assert page.said == []
+
+
+def reads(page, heading, title=""):
+    """Whether the notebook in front shows the cell that the heading opens, in the upper half or just above its edge.
+
+    Cells above are drawn later than the scrolling and move it by some lines.
+    """
+    panel = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+    cell = panel.locator(".jp-MarkdownCell", has=page.locator("h2, h3", has_text=heading))
+    if not cell.count() or not panel.locator("h1", has_text=title).count():
+        return False
+    upper = panel.locator(".jp-WindowedPanel-outer").bounding_box()["y"]
+    place = cell.first.bounding_box()
+    return place["y"] - upper < 450 and place["y"] + place["height"] > upper - 100
 
 
 def test_a_slider_moves_the_figure_and_an_exercise_is_marked(address, page, home, tmp_path, monkeypatch):

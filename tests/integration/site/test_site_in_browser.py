@@ -101,6 +101,59 @@ def test_a_phone_never_scrolls_sideways(opened, name):
     assert tab.evaluate(beyond) == 0
 
 
+def test_prose_that_cells_print_wraps_and_columns_scroll_in_their_own_box_with_a_shadow(opened):
+    tab = opened("q6_six.html", 360)
+    prose, columns = (tab.locator("pre.wb-stream").filter(has_text=word) for word in ("0 0 0", "arm  "))
+    wide = "(e) => e.scrollWidth > e.clientWidth"
+    assert prose.evaluate(wide) is False
+    assert columns.evaluate(wide) is True
+    shadows = "(e) => getComputedStyle(e).backgroundAttachment.split(', ')"
+    assert columns.evaluate(shadows)[:4] == ["local", "local", "scroll", "scroll"]
+
+
+@pytest.fixture
+def on_paper(opened, site, tmp_path):
+    """The pages of a PDF of the page with every picture in them, printed by somebody who reads in dark mode."""
+    import pypdfium2
+
+    tab = opened("q6_six.html", color_scheme="dark")
+    tab.locator("#wb-theme").click()
+    tab.locator("#wb-theme").click()
+    tab.pdf(path=tmp_path / "page.pdf", format="A4", print_background=True)
+    pages = list(pypdfium2.PdfDocument(tmp_path / "page.pdf"))
+    return tab, pages
+
+
+def test_a_printed_page_is_white_and_without_what_only_a_screen_needs(on_paper):
+    tab, pages = on_paper
+    text = "".join(page.get_textpage().get_text_range() for page in pages)
+    assert "AI System Design Workbook" not in text
+    assert "Dark mode" not in text
+    assert "Next" not in text
+    assert pages[0].render(scale=0.2).to_pil().convert("RGB").getpixel((2, 2)) == (255, 255, 255)
+    tab.emulate_media(media="print")
+    assert tab.evaluate(WEAK_TEXTS) == []
+
+
+def test_nothing_is_cut_off_on_paper(on_paper):
+    tab, pages = on_paper
+    text = "".join("".join(page.get_textpage().get_text_range() for page in pages).split())
+    assert [number for number in range(40) if f"column{number}" not in text] == []
+    assert "last_name" in text
+    for page in pages:
+        width = page.get_width()
+        for thing in page.get_objects(max_depth=1):
+            left, _, right, _ = thing.get_bounds()
+            assert -1 <= left <= right <= width + 1
+    tab.set_viewport_size({"width": 640, "height": 900})
+    tab.emulate_media(media="print")
+    beyond = """[...document.querySelectorAll("main *")].filter((e) => !e.closest("math, thead, .wb-self")
+      && e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 80))"""
+    assert tab.evaluate(beyond) == []
+    whole = "[...document.querySelectorAll('figure, tr, .wb-diagram')].map((e) => getComputedStyle(e).breakInside)"
+    assert set(tab.evaluate(whole)) == {"avoid"}, "a figure or a row is never split over two pages"
+
+
 @pytest.mark.parametrize("mode", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_every_text_stands_out_from_its_ground(opened, name, mode):
