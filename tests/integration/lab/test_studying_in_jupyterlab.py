@@ -80,7 +80,7 @@ def test_a_slider_moves_the_figure_and_an_exercise_is_marked(address, page, home
     page.goto(f"{base(address)}/lab/tree/{SMALL}?token={token(address)}")
     table = page.locator(".jp-OutputArea-output").get_by_text("cheapest 70B").first
     run_all(page, table)
-    page.get_by_text("not attempted").first.wait_for(timeout=30_000)
+    page.locator(".jp-OutputArea-output").get_by_text("not attempted").first.wait_for(timeout=30_000)
 
     slider = page.get_by_role("slider").first
     row = page.locator("tr", has_text="cheapest 70B").first

@@ -197,6 +197,7 @@ def test_lab_answers_on_loopback_asks_for_its_token_and_keeps_the_terminal_clean
     with start(["--no-browser", "--port", str(port)], tmp_path, WORKBOOK_ROOT=str(sized.root)) as server:
         try:
             said = list(iter_until(server.stdout, "Ctrl-C"))
+            assert "Ctrl-C" in said[-1], [said, server.poll(), [one.read_text() for one in tmp_path.rglob("*.log")]]
             address = said[1].strip()
             assert httpx.get(f"http://127.0.0.1:{port}/api/contents", timeout=30).status_code == 403
             [state] = (tmp_path / "runtime").glob("jpserver-*.json")
