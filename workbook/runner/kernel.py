@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
@@ -52,7 +55,30 @@ class Client(PapermillNotebookClient):
 
     def papermill_execute_cells(self) -> None:
         self.process_group = getattr(self.km.provisioner, "pgid", None)
+        look_again(self.kc.shell_channel)
         super().papermill_execute_cells()
+
+
+def look_again(channel: Any, every_s: float = 1.0) -> None:
+    """Make `channel.get_msg` look for a message every `every_s` seconds instead of only when it is told of one.
+
+    nbclient answers an output widget over the socket on which it waits for the cell's reply. A reply that comes in at
+    that moment is noticed by the sending, which wants none, and the waiting is told nothing: the cell would seem to run
+    until its time-out.
+    """
+    wait = channel.get_msg
+
+    async def get_msg(timeout: float | None = None) -> Any:
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while True:
+            left = until - time.monotonic()
+            try:
+                return await wait(timeout=max(0.0, min(every_s, left)))
+            except Empty:
+                if left <= every_s:
+                    raise
+
+    channel.get_msg = get_msg
 
 
 class Engine(NBClientEngine):
