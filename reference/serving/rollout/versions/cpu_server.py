@@ -1,9 +1,8 @@
 """vLLM's server, with the adapters' arithmetic of its CPU build as one matrix product per adapter.
 
 On a CPU, vLLM 0.32.0 looks the matrices of the adapter up once per token and multiplies each token with a copy of its
-own: in samples of the engine's process on 2 cores, that was half of the time with adapters on attention alone, and two
-thirds with every layer. Here all tokens of an adapter share one product, in the precision that vLLM uses. A vLLM that
-is built otherwise is left as it is.
+own: with the adapters of question 3 that is over half of a step's time. Here all tokens of an adapter share one
+product; sums are in the precision that vLLM uses. A vLLM that is built otherwise is left as it is.
 
 ``python -m reference.serving.rollout.versions.cpu_server`` takes the arguments of vLLM's server.
 """
