@@ -23,7 +23,6 @@ from typing import Any
 
 from reference.serving.engine.handle import Engine
 from reference.serving.rollout.types import ModelVersion, RolloutError
-from reference.serving.rollout.versions import cpu_server
 from reference.serving.waiting import wait_until
 
 MAX_LORAS, MAX_RANK, KV_GIB = 3, 8, 0.5
@@ -60,7 +59,7 @@ def served_modules(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def adapter_engine(say: Callable[[str], None] = print, serves: Sequence[ModelVersion] = ()) -> Iterator[AdapterEngine]:
-    """An engine of its own on loopback, stopped at the end: half a minute to start on 2 cores, 3 GB of memory.
+    """An engine of its own on loopback, stopped at the end: about 50 s to start on 2 cores, 3 GB of memory.
 
     serves: the versions that it will serve, if they are known. vLLM computes an adapter in every layer that could have
     one, also where it is nothing but zeros; with `serves` it does so only in the layers that these versions change,
@@ -88,18 +87,16 @@ def adapter_engine(say: Callable[[str], None] = print, serves: Sequence[ModelVer
     preflight(spec)
     port, key, nonce = free_port(), secrets.token_urlsafe(24), f"rollout-{secrets.token_hex(6)}"
     environment = os.environ | spec.environment(key) | {"VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True"}
-    command = spec.command(port, nonce)
     if spec.device == "cpu":
-        command[command.index("-m") + 1] = cpu_server.__name__
         # Scheduler and model in one process: between two of them, the scheduler spins for every step, on a core that
         # the model needs; and a process less has vLLM to import.
         environment["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rollout-engine-") as folder:
         log = Path(folder) / "engine.log"
-        say(f"starting vLLM with LoRA for {spec.name} (about half a minute)")
+        say(f"starting vLLM with LoRA for {spec.name} (about 50 s)")
         with log.open("wb") as output:
-            server = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL,
+            server = subprocess.Popen(spec.command(port, nonce), env=environment, stdin=subprocess.DEVNULL,
                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
                                       preexec_fn=end_with_parent)  # fmt: skip
         try:
