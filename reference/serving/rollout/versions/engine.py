@@ -59,7 +59,7 @@ def served_modules(versions: Sequence[ModelVersion]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def adapter_engine(say: Callable[[str], None] = print, serves: Sequence[ModelVersion] = ()) -> Iterator[AdapterEngine]:
-    """An engine of its own on loopback, stopped at the end: about 50 s to start on 2 cores, 3 GB of memory.
+    """An engine of its own on loopback, stopped at the end: half a minute to start on 2 cores, 3 GB of memory.
 
     serves: the versions that it will serve, if they are known. vLLM computes an adapter in every layer that could have
     one, also where it is nothing but zeros; with `serves` it does so only in the layers that these versions change,
@@ -94,7 +94,7 @@ def adapter_engine(say: Callable[[str], None] = print, serves: Sequence[ModelVer
     begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="rollout-engine-") as folder:
         log = Path(folder) / "engine.log"
-        say(f"starting vLLM with LoRA for {spec.name} (about 50 s)")
+        say(f"starting vLLM with LoRA for {spec.name} (about half a minute)")
         with log.open("wb") as output:
             server = subprocess.Popen(spec.command(port, nonce), env=environment, stdin=subprocess.DEVNULL,
                                       stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
