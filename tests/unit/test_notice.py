@@ -21,6 +21,7 @@ FILES = shipped.named_files(TEXT)
 APACHE_2 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one", FILES, ids=lambda one: one.path)
 def test_every_file_has_the_hash_that_notice_names(one):
     path = shipped.place(one, ROOT)

@@ -89,6 +89,7 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @given(FINDINGS, OPTIONS, st.randoms())
 @settings(max_examples=120, deadline=None)
 def test_any_order_of_reports_and_findings_gives_the_same_answer(findings, options, rng: random.Random):
@@ -100,6 +101,7 @@ def test_any_order_of_reports_and_findings_gives_the_same_answer(findings, optio
     assert aggregate(CHANGE, shuffled, posted_before=before, **options) == first
 
 
+@pytest.mark.slow
 @given(FINDINGS, OPTIONS)
 @settings(max_examples=120, deadline=None)
 def test_what_holds_for_every_answer(findings, options):

@@ -362,6 +362,7 @@ async def test_the_model_is_shown_no_text_of_the_change() -> None:
 # Comparing
 
 
+@pytest.mark.slow
 async def test_every_orchestration_gets_a_row_with_what_was_measured() -> None:
     rows = await frameworks.compare(demo_change(), repeats=2)
     assert [one.name for one in rows] == ["asyncio.TaskGroup (ours)", "LangGraph", "pydantic-ai"]

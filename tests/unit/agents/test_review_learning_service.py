@@ -93,6 +93,7 @@ def test_what_a_specialist_in_trouble_does_not_find_was_not_mended(store, status
     assert store.undecided(SHOP, 7) == {fault(3).fingerprint: "quality/bug"}
 
 
+@pytest.mark.slow
 def test_old_findings_take_no_room_under_the_cap(store):
     world = World(store, cap=1)
     assert len(world.push(fault(3))) == 1
@@ -108,6 +109,7 @@ def test_a_critical_finding_that_stands_is_not_posted_again_with_every_push(stor
     assert len(world.poster.payloads) == 1
 
 
+@pytest.mark.slow
 def test_a_muted_rule_is_not_posted(store):
     world = World(store)
     world.push(fault(3))

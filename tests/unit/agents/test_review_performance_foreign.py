@@ -145,6 +145,7 @@ _WORDS = st.sampled_from(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(st.one_of(st.text(max_size=300), st.lists(_WORDS, max_size=30).map("".join)), st.sampled_from(["tsx", "go"]))
 @settings(max_examples=150, deadline=None)
 def test_any_text_gives_lines_within_it(text: str, language: str) -> None:

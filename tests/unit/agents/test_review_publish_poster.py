@@ -61,6 +61,7 @@ def test_a_sound_review_is_posted_as_it_is():
     assert server.headers[0]["authorization"] == "Bearer tok"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

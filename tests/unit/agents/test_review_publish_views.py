@@ -69,6 +69,7 @@ def faults(log: object) -> list[str]:
     return [f"{list(one.absolute_path)}: {one.message}" for one in VALIDATOR.iter_errors(log)]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.text(max_size=60), st.text(min_size=1, max_size=40))
 def test_a_sarif_log_fits_the_standard_whatever_the_change_says(text, path):

@@ -160,6 +160,7 @@ def test_a_check_that_goes_is_found_and_one_that_goes_with_its_function_or_moves
     assert rules(before.replace("@login_required\ndef a", "@auth.login_required\ndef a"), before=before) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -224,6 +225,7 @@ def decoys(dice: random.Random) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_planted_secrets_are_found_and_decoys_are_not():
     dice = random.Random(5)
     lines = [one for _ in range(8) for one in planted(dice)]

@@ -86,6 +86,7 @@ def test_functions_of_go_are_public_by_their_capital():
     assert found["total"].parameters == ("rate",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", languages())
 def test_deep_nesting_and_large_files_give_no_error(language):
     for text in ("(" * 50_000, "x = " + "[" * 20_000 + "]" * 20_000, "a\n" * 600_000, "\0\ud800"):

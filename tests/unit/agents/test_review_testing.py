@@ -176,6 +176,7 @@ GOOGLE = 'def f(a, b):\n    """Do it.\n\n    Args:\n        a: one.\n        b: 
 REST = 'def f(a, b):\n    """Do it.\n\n    :param a: one.\n    :param b: two.\n    """\n    return a + b\n'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [GOOGLE, REST])
 def test_a_renamed_parameter_must_be_renamed_in_the_docstring(text):
     renamed = text.replace("(a, b)", "(a, c)").replace("a + b", "a + c")

@@ -49,6 +49,7 @@ def test_no_sample_is_an_error():
         spread_of([])
 
 
+@pytest.mark.slow
 @given(st.lists(st.floats(0.01, 1e4), min_size=1, max_size=50))
 def test_quartiles_enclose_the_median(values):
     spread = spread_of(values)

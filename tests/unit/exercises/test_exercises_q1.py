@@ -126,6 +126,7 @@ def test_the_interview_starts_from_the_corrected_design():
     assert found["share for the 70B model"] == pytest.approx(100 * right.large_share)
 
 
+@pytest.mark.slow
 def test_when_a_zone_of_three_goes_the_other_two_carry_the_peak():
     now = values(INTERVIEW)
     whole = {figure.name: figure.value for figure in INTERVIEW.design(now)}

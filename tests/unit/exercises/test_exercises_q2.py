@@ -63,6 +63,7 @@ def test_the_metrics_that_the_docstring_describes_are_those_of_trec(rankings, re
     assert found == pytest.approx(retrieval_metrics.reference(rankings, relevant, k))
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from("abcdefgh"), max_size=6), max_size=4), st.sampled_from([1, 20, 60]))
 @settings(max_examples=150, deadline=None)
 def test_the_fusion_that_the_prompt_describes_is_the_searchers(rankings, k):

@@ -29,6 +29,7 @@ def solved(name):
     return space
 
 
+@pytest.mark.slow
 def test_the_instances_of_the_tier_are_those_that_the_funnel_counts():
     one = exercise("q4-tier-load")
     for person in PEOPLE:

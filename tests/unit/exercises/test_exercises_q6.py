@@ -24,6 +24,7 @@ def solved(name, **params):
     return space
 
 
+@pytest.mark.slow
 @given(st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))), st.floats(0.5, 0.999))
 @settings(max_examples=80, deadline=None)
 def test_the_solution_of_the_interval_is_that_of_scipy(counts, level):

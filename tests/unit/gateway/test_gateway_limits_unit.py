@@ -21,6 +21,7 @@ class Clock:
 STEPS = st.lists(st.tuples(st.floats(0, 30), st.integers(1, 8)), min_size=1, max_size=60)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(limit=st.integers(1, 30), steps=STEPS)
 def test_no_window_of_a_minute_passes_more_than_twice_the_quota_and_no_instant_more_than_once(limit, steps):
@@ -39,6 +40,7 @@ def test_no_window_of_a_minute_passes_more_than_twice_the_quota_and_no_instant_m
             assert total <= limit * (1 + (at - start) / 60) + 1e-3
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(limit=st.integers(1, 30), steps=STEPS)
 def test_waiting_the_named_time_is_enough_and_less_is_not(limit, steps):

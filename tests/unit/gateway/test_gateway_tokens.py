@@ -22,6 +22,7 @@ def test_the_prompt_is_rendered_with_the_models_template(counter):
     assert counter.count_prompt([{"role": "user", "content": "hi"}]) == counter.count_text(text)
 
 
+@pytest.mark.slow
 @SHARED
 @given(messages=MESSAGES)
 def test_the_byte_count_is_an_upper_bound(counter, messages):

@@ -51,6 +51,7 @@ def stored(by_labels):
     return found
 
 
+@pytest.mark.slow
 @given(hours, st.lists(st.sampled_from(GROUPS), unique=True))
 def test_every_grouping_has_the_same_sums(found, group_by):
     results = grouped(found, query(group_by=tuple(group_by)))

@@ -103,6 +103,7 @@ def test_data_is_there_at_the_next_start(runtime):
     assert redis_store.connect().get("k") is None
 
 
+@pytest.mark.slow
 def test_a_killed_supervisor_takes_its_server_along_and_the_next_start_works(runtime):
     assert redis_store.connect().ping()
     os.kill(redis_store.private_status()["pid"], signal.SIGKILL)

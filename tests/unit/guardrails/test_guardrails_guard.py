@@ -109,6 +109,7 @@ def test_lone_surrogates_and_nul_are_harmless(guard):
     assert guard.check_output(text, "some system prompt with enough words in it").text.endswith("[EMAIL]")
 
 
+@pytest.mark.slow
 def test_threads_get_the_results_of_a_single_thread(guard, prompt):
     examples = [e.text for e in load("pii")[:60]] + [e.text for e in load("leak")[:40]]
     expected = [(guard.check_input(t), guard.check_output(t, prompt)) for t in examples]

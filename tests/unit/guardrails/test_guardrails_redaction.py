@@ -120,6 +120,7 @@ def test_findings_never_cut_a_grapheme(text):
         assert not following or unicodedata.category(following) not in ("Mn", "Me")
 
 
+@pytest.mark.slow
 @given(texts)
 def test_placeholders_are_never_redacted_again(text):
     once, _ = redact(text, RULES)

@@ -86,6 +86,7 @@ def test_plain_words_come_out_when_the_next_word_begins():
     assert stream.flush() == "my"
 
 
+@pytest.mark.slow
 def test_held_back_text_stays_below_a_window():
     for unit in ("x", "7 ", "password ", "-----BEGIN ", "(at) ", "+"):
         stream, shown, fed = GUARD.stream_guard(), 0, 0

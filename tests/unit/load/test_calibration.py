@@ -68,6 +68,7 @@ def test_an_earlier_reason_stays():
     assert reason.startswith("half of the requests failed; the client's own error")
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(st.floats(1, 200), st.floats(-50, 50)), min_size=1, max_size=8),
     st.floats(1, 200),

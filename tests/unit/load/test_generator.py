@@ -56,6 +56,7 @@ def test_a_job_that_takes_too_long_is_stopped_and_its_answer_never_mistaken(gene
     assert ask(generator, 3)["number"] == 3
 
 
+@pytest.mark.slow
 def test_an_interrupted_wait_stops_the_process_and_the_next_job_gets_its_own_answer(generator):
     ask(generator, 1)
     threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()

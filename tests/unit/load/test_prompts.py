@@ -31,6 +31,7 @@ def test_no_two_prompts_share_a_cache_block(model_dir):
     assert len({tuple(text.split()[:16]) for text in texts}) == 300
 
 
+@pytest.mark.slow
 def test_token_ids_avoid_special_tokens(model_dir):
     tokenizer = load_tokenizer(model_dir)
     special = set(tokenizer.get_added_tokens_decoder())

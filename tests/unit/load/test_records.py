@@ -45,6 +45,7 @@ def opened(rate: float, count: int, servers: int = 10**9, seed: int = 1) -> Load
     return summarise(records, started=NOW, rate=rate, warmup=count // 5, cooldown=count // 10)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 40), st.integers(1, 6), st.floats(0.01, 5), st.floats(0.001, 0.5), st.integers(2, 60))
 @settings(max_examples=100, deadline=None)
 def test_closed_loop_against_constant_latency_gives_the_exact_figures(c, waves, ttft, itl, tokens):

@@ -91,6 +91,7 @@ def test_a_late_token_does_not_delay_the_next(monkeypatch):
         assert moment == pytest.approx(0.100 + 0.020 * k + 0.003)
 
 
+@pytest.mark.slow
 def test_no_token_leaves_before_its_deadline():
     with StubEngine(ttft_ms=60, itl_ms=10) as engine:
         begun, moments = time.perf_counter(), []

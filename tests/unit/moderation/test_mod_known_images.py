@@ -67,6 +67,7 @@ def test_without_stored_crops_and_turns_a_crop_is_missed_so_they_are_what_finds_
     assert bare.find(CHANGES["crop 10 %"](drawing(0))) is None
 
 
+@pytest.mark.slow
 def test_other_pictures_are_not_found(known: KnownImages) -> None:
     assert all(known.find(drawing(seed)) is None for seed in range(100, 160))
 

@@ -42,6 +42,7 @@ def test_bounds_agree_with_scipys_exact_test(pair: tuple[int, int]) -> None:
     assert interval(errors, n) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(counts)
 def test_at_the_upper_bound_so_few_errors_come_in_one_of_twenty_samples(pair: tuple[int, int]) -> None:

@@ -107,6 +107,7 @@ def test_a_small_mark_in_a_corner_is_no_duplicate() -> None:
     assert [duplicates.is_new(frame) for frame in (CALM, marked)] == [True, True]
 
 
+@pytest.mark.slow
 def test_skipping_duplicates_does_not_change_what_is_found(images: Images, flashing: bytes) -> None:
     with_skips = Videos(images, "thorough").check(Media("a", flashing))
     limits = VideoLimits(frames=200)

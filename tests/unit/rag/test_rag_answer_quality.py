@@ -31,6 +31,7 @@ def test_answers_from_the_section_that_is_known_to_answer_have_the_right_source(
     assert quality.refused is None
 
 
+@pytest.mark.slow
 def test_an_answer_from_elsewhere_is_answered_but_not_from_the_right_source(parts):
     elsewhere = {
         "red": ("pump", "Nothing of this text is in any passage that can be found here."),

@@ -56,6 +56,7 @@ CHUNKERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chunker", CHUNKERS, ids=lambda c: c.name)
 @settings(max_examples=25, deadline=None)
 @given(document=documents())
@@ -95,6 +96,7 @@ def test_the_overlap_is_exact_where_every_word_is_one_token(size, overlap, words
     assert sum(chunk.tokens for chunk in chunks) - overlap * (len(chunks) - 1) == words
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(document=documents(), limit=st.integers(170, 400), carry=st.booleans())
 def test_section_chunks_lose_no_token_and_repeat_none(document, limit, carry):

@@ -39,6 +39,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     made.close()
 
 
+@pytest.mark.slow
 def test_neighbours_are_those_of_exact_search(index: Any) -> None:
     stored, asked = vectors(300), vectors(20, seed=1)
     chunks = [chunk(n) for n in range(300)]
@@ -132,6 +133,7 @@ def test_a_collection_of_another_model_is_refused_with_both_values() -> None:
     assert QdrantServerIndex("same", "c", D, "e@1", client=index._client).count() == 0
 
 
+@pytest.mark.slow
 def test_what_was_flushed_is_there_when_the_folder_is_opened_again(tmp_path: Path) -> None:
     first = QdrantEdgeIndex(tmp_path / "dense", D, "e@1")
     first.upsert([chunk(n) for n in range(5)], vectors(5))
@@ -186,6 +188,7 @@ def test_a_server_that_is_away_is_named_at_once_or_at_the_first_call() -> None:
     index.close()
 
 
+@pytest.mark.slow
 def test_the_factory_follows_qdrant_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QDRANT_URL", raising=False)
     local = open_dense_index(tmp_path / "my index", D, "e@1")

@@ -67,6 +67,7 @@ def test_every_chunk_is_in_all_three_stores(tmp_path: Path) -> None:
     assert report.embedded == report.chunks == len(expected(documents))
 
 
+@pytest.mark.slow
 def test_chunks_come_back_as_they_were_made(tmp_path: Path) -> None:
     one = document("d", "some words here", "other words there", title="A | B")
     ingest(tmp_path / "i", [one])
@@ -341,6 +342,7 @@ def test_an_index_of_another_embedder_is_refused_with_both_values(
     contents(tmp_path / "i")  # the refusal let go of the lock
 
 
+@pytest.mark.slow
 def test_an_index_of_another_chunker_is_refused(tmp_path: Path) -> None:
     ingest(tmp_path / "i", made_documents(2))
     chunker = Paragraphs()
@@ -369,6 +371,7 @@ def test_two_documents_of_one_name_are_refused(tmp_path: Path) -> None:
         ingest(tmp_path / "i", [document("d", "one"), document("d", "two")])
 
 
+@pytest.mark.slow
 def test_documents_without_text_are_no_obstacle(tmp_path: Path) -> None:
     report = ingest(tmp_path / "i", [document("empty"), document("d", "words")])
     assert report.documents == 2
@@ -376,6 +379,7 @@ def test_documents_without_text_are_no_obstacle(tmp_path: Path) -> None:
     assert ingest(tmp_path / "nothing", []).chunks == 0
 
 
+@pytest.mark.slow
 def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
     ingest(tmp_path / "i", [document("d", "bad \ud800 byte")])
     with KnowledgeBase.open(tmp_path / "i") as base:

@@ -20,6 +20,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+@pytest.mark.slow
 def test_the_installed_files_have_the_pinned_hashes():
     folder = minilm_files.minilm_folder()
     assert {name for name in minilm_files.SHA256 if (folder / name).is_file()} == set(minilm_files.SHA256)

@@ -55,6 +55,7 @@ def test_an_unreadable_file_is_refused(tmp_path):
         parse_file(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_refused_without_inflating_it(monkeypatch):
     bomb = gzip.compress(bytes(500_000_000), compresslevel=1)
     inflated = []

@@ -228,6 +228,7 @@ LEAKY_PARTS = Parts(tenant_chunks(), reranker=ReversingReranker())
 LEAKY_PARTS.dense.leaky = LEAKY_PARTS.lexical.leaky = True
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(HOSTILE, st.sets(st.sampled_from([PUBLIC, "beta", "gamma"]), min_size=1))
 def test_no_query_text_reaches_another_tenant(query, tenants):

@@ -107,6 +107,7 @@ def test_the_answerer_gets_what_is_left_of_the_budget(service, answerer):
     assert 5 < long <= 30
 
 
+@pytest.mark.slow
 def test_an_answerer_that_does_not_end_costs_a_504_not_the_client_its_life(answerer):
     answerer.gate = gate = blocked()
     with running(answerer, grace_s=0.2) as service:

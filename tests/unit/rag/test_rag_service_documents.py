@@ -71,6 +71,7 @@ def test_a_tenant_can_neither_replace_nor_delete_anothers_document(service):
     assert "acme walruses swim" in service.search("walruses swim", k=1).text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "code"),
     [(b"", "unparsable_document"), (b"%PDF-1.4 cut", "unparsable_document"), (b"\0\1\2\3" * 99, "unparsable_document")],
@@ -115,6 +116,7 @@ def test_a_bad_id_is_refused(service, name):
     error_of(put(service, name, b"text"), 400, "invalid_value")
 
 
+@pytest.mark.slow
 def test_documents_have_a_larger_limit_than_questions():
     with running(max_document_bytes=100_000) as service:
         assert put(service, "big.txt", b"whales sing. " * 7000).status_code == 200

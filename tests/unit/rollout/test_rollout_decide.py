@@ -59,6 +59,7 @@ def test_no_promotion_without_evidence(state, seen):
         assert state.step < 3
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(states, situations)
 def test_harm_always_wins_while_the_rollout_runs(state, seen):

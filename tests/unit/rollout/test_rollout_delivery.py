@@ -38,6 +38,7 @@ def test_the_workflow_never_puts_an_input_into_a_shell_line():
     assert all("timeout-minutes" in job for job in jobs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["1.31", "1.34"])
 def test_the_manifests_pass_kubernetes_schemas(version):
     import kubernetes_validate

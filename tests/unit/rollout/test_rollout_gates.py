@@ -299,6 +299,7 @@ def test_paired_interval_holds_the_difference_and_mirrors(lost, won, n):
     assert paired_interval(won, lost, n) == pytest.approx((-high, -low))
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=30)
 @given(st.lists(st.floats(0.01, 10), min_size=50, max_size=200), st.floats(0.5, 3))
 def test_latency_ratio_follows_a_common_factor(values, factor):
@@ -337,6 +338,7 @@ def test_a_folder_of_ones_own_brings_its_lineage_or_is_told_what_is_missing(tmp_
         shipped("v7")
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_a_dated_price_list_and_an_unknown_model_is_refused():
     report = gates(answers(), answers())
     assert "gpt-5-nano" in report["cost per request"].evidence["prices"]

@@ -38,6 +38,7 @@ def states(checks):
     return {check.check: check.state for check in checks}
 
 
+@pytest.mark.slow
 def test_a_harmless_candidate_is_shown_safe():
     _, checks = look([outcomes(20_000)])
     said = verdict(POLICY, checks)
@@ -107,6 +108,7 @@ def test_impossible_outcomes_are_refused_and_none_of_the_batch_counts():
     assert monitor.results()[0].n_baseline == 0
 
 
+@pytest.mark.slow
 def test_a_tolerated_rise_needs_more_than_any_rise():
     assert odds_limit(0.01, 0.0) == 1.0
     assert odds_limit(0.01, 0.01) == pytest.approx((0.02 / 0.98) / (0.01 / 0.99))

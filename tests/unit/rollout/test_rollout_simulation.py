@@ -40,6 +40,7 @@ def test_a_harmless_release_reaches_everybody():
     assert ends(SAME).count(PROMOTED) >= 11
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [{"latency_ratio": 1.10}, {"error_ratio": 2.0}, {"tail_share": 0.05, "tail_ratio": 3.0}, {"goal_ratio": 0.8}],

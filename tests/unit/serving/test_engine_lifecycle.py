@@ -125,6 +125,7 @@ def test_stop_ends_server_and_workers_even_if_it_ignores_sigterm(home, monkeypat
     assert not stop_shared()
 
 
+@pytest.mark.slow
 def test_killed_keeper_takes_the_server_along_and_the_next_start_works(home):
     shared_engine(None)
     state = files.read_state()
@@ -148,6 +149,7 @@ def test_server_that_survived_its_keeper_is_killed_before_the_next_start(home, m
     assert eventually(lambda: not state.server_alive())
 
 
+@pytest.mark.slow
 def test_interrupted_start_leaves_nothing_behind(home):
     starter = child("--delay", "30")
     assert eventually(lambda: (s := files.read_state()) is not None and s.phase == "starting")

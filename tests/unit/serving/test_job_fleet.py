@@ -9,6 +9,7 @@ from reference.serving.jobs.model import Lane
 from reference.serving.jobs.settings import JobSettings, JobSettingsError
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     st.integers(0, 10**6), st.floats(0, 100, allow_subnormal=False), st.integers(1, 64), st.floats(0.1, 1000),

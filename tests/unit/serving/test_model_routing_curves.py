@@ -112,6 +112,7 @@ def test_the_choice_itself_costs_something_even_where_all_goes_to_the_strong_mod
     assert judged.cost_share([False, False]) == pytest.approx(1.1)
 
 
+@pytest.mark.slow
 def test_threshold_keeps_the_quality_on_questions_that_it_was_not_chosen_on():
     broken = 0
     for seed in range(30):
@@ -122,6 +123,7 @@ def test_threshold_keeps_the_quality_on_questions_that_it_was_not_chosen_on():
     assert broken <= 6  # 3 are expected; more than 6 of 30 would happen once in 30 such tests
 
 
+@pytest.mark.slow
 def test_without_a_margin_the_threshold_is_lower():
     judged, scores = made(800)
     assert safe_threshold(scores, judged, confidence=0.99) > safe_threshold(scores, judged, confidence=0.5)

@@ -149,6 +149,7 @@ def test_a_cascade_pays_for_the_small_model_and_a_router_for_its_choice(recorded
         assert share == pytest.approx(1 + seconds[SOME] / seconds[STRONG])
 
 
+@pytest.mark.slow
 def test_every_simple_task_is_done_by_a_language_model_and_by_something_smaller(recorded):
     found = {(one.task, one.by): one for one in small_tasks(recorded)}
     for task in (INTENT, FINANCE, ORDER, PRODUCT):

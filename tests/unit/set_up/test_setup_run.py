@@ -26,6 +26,7 @@ def eventually(condition, seconds: float = 20) -> bool:
     return condition()
 
 
+@pytest.mark.slow
 def test_a_set_up_that_ends_well_leaves_its_stamp_and_a_record_of_what_it_installed(project):
     code, said = project.run()
     assert (code, said.splitlines()[-1][:11]) == (0, "set-up done")
@@ -42,6 +43,7 @@ def test_without_make_the_end_says_how_to_go_on(project):
     assert done.stdout.splitlines()[-1] == "next: .venv/bin/workbook lab"
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_with_what_is_free_and_leaves_no_stamp(project):
     (project.venv / ".ok-auto").touch()
     (project.venv / "set-up.json").write_text("{}")
@@ -112,6 +114,7 @@ def test_two_at_once_install_one_after_the_other(project):
     assert [call.split()[0] for call in project.uv_calls()] == ["begin", "end", "begin", "end"]
 
 
+@pytest.mark.slow
 def test_stamps_of_other_variants_are_dropped_before_packages_change(project):
     (project.venv / ".ok-gpu").touch()
     project.run()

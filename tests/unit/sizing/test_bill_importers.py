@@ -320,6 +320,7 @@ def test_a_document_may_be_cut_into_pieces_anywhere(chunk, tmp_path, monkeypatch
     assert [record.tenant for record in records[:5]] == [f"é{n}" for n in range(5)]
 
 
+@pytest.mark.slow
 def test_a_damaged_archive_keeps_what_came_before(tmp_path):
     whole = gzip.compress("".join(json.dumps({**GOOD, "user": str(n * n)}) + "\n" for n in range(50_000)).encode())
     records, faults, _ = read(made(tmp_path, whole[: len(whole) // 2], "a.gz"))

@@ -45,6 +45,7 @@ def test_shares_show_alone_shapley_and_last() -> None:
     assert any(f"${PLAN.overlap / 1000:,.0f}K twice" in text for text in texts(figure))
 
 
+@pytest.mark.slow
 def test_orders_hold_720_points_of_each_strategy() -> None:
     figure = q5_sizing.orders(PLAN, STATED)
     clouds = figure.axes[0].collections

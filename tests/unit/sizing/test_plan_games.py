@@ -34,6 +34,7 @@ def test_shapley_shares_add_up_to_the_whole(savings: list[float]) -> None:
     assert sum(games.shapley(savings, N)) == pytest.approx(savings[ALL], abs=1e-9)
 
 
+@pytest.mark.slow
 @given(savings=games_of_six, player=st.integers(0, N - 1), own=st.floats(-50, 50))
 def test_a_strategy_that_adds_the_same_to_every_set_gets_just_that(
     savings: list[float], player: int, own: float
@@ -43,6 +44,7 @@ def test_a_strategy_that_adds_the_same_to_every_set_gets_just_that(
     assert games.shapley(dummy, N)[player] == pytest.approx(own, abs=1e-9)
 
 
+@pytest.mark.slow
 @given(savings=games_of_six, a=st.integers(0, N - 1), b=st.integers(0, N - 1))
 def test_strategies_that_do_the_same_get_the_same(savings: list[float], a: int, b: int) -> None:
     def swapped(mask: int) -> int:

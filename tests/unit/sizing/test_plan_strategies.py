@@ -35,6 +35,7 @@ def total(some: Any, field: str) -> float:
     return math.fsum(getattr(line, field) for line in some)
 
 
+@pytest.mark.slow
 @given(bill=lines, share=shares)
 def test_routing_moves_requests_and_loses_none(bill: tuple[Line, ...], share: float) -> None:
     done = routing(bill, to={"gpt-4o": "gpt-4o-mini"}, share=share)
@@ -97,6 +98,7 @@ def test_shorter_prompts_shrink_each_part_by_its_factor() -> None:
     assert done.extra == 0
 
 
+@pytest.mark.slow
 @given(bill=lines, share=shares, texts=shares)
 def test_a_batch_saves_the_discount_of_what_waits(bill: tuple[Line, ...], share: float, texts: float) -> None:
     done = batching(bill, share=share, embedding_share=texts)

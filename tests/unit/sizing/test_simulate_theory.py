@@ -52,6 +52,7 @@ def test_equal_places_wait_as_erlang_c_says(servers: int, utilisation: float) ->
         assert abs(p99.error) <= 2 * p99.half_width + 0.005
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("utilisation", [0.5, 0.8])
 def test_answers_of_one_length_wait_as_an_m_d_1_queue(utilisation: float) -> None:
     workload = customers(utilisation, constant=True)

@@ -30,6 +30,7 @@ def test_what_no_test_could_find_is_refused(ratio: float, log_sd: float, field: 
         users_for_latency(ratio, log_sd)
 
 
+@pytest.mark.slow
 @given(st.floats(0.1, 2), st.floats(0.02, 0.5), st.integers(200, 10**6))
 def test_what_users_can_detect_needs_as_many_users(log_sd: float, share: float, users: int) -> None:
     ratio = detectable_latency(log_sd, users, share)

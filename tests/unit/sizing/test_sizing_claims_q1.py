@@ -130,6 +130,7 @@ def test_every_assumption_says_where_it_comes_from() -> None:
         assert row["why"]
 
 
+@pytest.mark.slow
 def test_corrected_design_costs_more_than_the_budget_and_says_what_would_fit() -> None:
     design = designed()
     assert not design.fits_budget
@@ -153,12 +154,14 @@ def test_corrected_design_holds_its_own_targets() -> None:
         assert served * a.utilisation_ceiling >= magnitude(a.peak, "request/s")
 
 
+@pytest.mark.slow
 def test_corrected_design_for_a_tenth_of_the_users_fits() -> None:
     design = corrected_design_q1(dataclasses.replace(Q1Assumptions(), daily_users=Q(1e5, "user")))
     assert design.fits_budget
     assert design.large_share == 1.0
 
 
+@pytest.mark.slow
 def test_unreachable_ttft_is_dropped_from_the_stated_design_and_told() -> None:
     design = corrected_design_q1(dataclasses.replace(Q1Assumptions(), prompt=Q(4000, "token/request")))
     assert not design.ttft_met

@@ -233,6 +233,7 @@ def test_design_of_question_2_has_a_json_form() -> None:
     assert document["api_usd"]["gpt-4o"] > document["api_usd"]["gpt-4o-mini"] > 0
 
 
+@pytest.mark.slow
 def test_drivers_of_question_2_move_the_cost_the_way_they_should() -> None:
     result = cost_drivers()
     swings = {swing.name: swing for swing in result.swings}

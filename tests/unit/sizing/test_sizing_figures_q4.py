@@ -50,6 +50,7 @@ def test_fleets_show_every_stage_of_every_plan_and_both_bills() -> None:
         assert f"  ${plan.people_usd:,.0f}" in found
 
 
+@pytest.mark.slow
 def test_reviewers_draw_seats_shift_and_payroll() -> None:
     rows = reviewers_by_share(Q4Assumptions(), (0.001, 0.01, 0.1))
     figure = q4_sizing.reviewers(rows, 170, (0.01, 0.02))

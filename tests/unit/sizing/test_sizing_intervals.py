@@ -79,6 +79,7 @@ def test_a_run_of_fewer_values_than_parts_is_refused() -> None:
         mean_in_parts(np.ones(9))
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.floats(0, 1e6), st.just(math.nan), st.just(math.inf)), max_size=50), st.floats(0, 100))
 def test_percentiles_take_what_is_known(values: list[float], percent: float) -> None:
     known = [value for value in values if math.isfinite(value)]

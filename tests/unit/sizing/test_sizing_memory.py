@@ -61,6 +61,7 @@ def test_two_a100_leave_less_than_nine_gigabytes_for_three_8k_sequences() -> Non
     assert plan.sequences() == 3
 
 
+@pytest.mark.slow
 @given(
     key=st.sampled_from(shape_keys()), device=st.sampled_from(accelerator_keys()), data=st.data(),
     dtype=st.sampled_from(["bf16", "fp8", "int4"]), context=st.integers(1, 4096), sequences=st.integers(1, 300),
@@ -90,6 +91,7 @@ def test_a_plan_fits_or_the_shortfall_is_told(
     assert plan.kv_tokens() * magnitude(plan.kv_per_token, "byte/token") <= magnitude(plan.kv_pool, "byte") * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @given(missing=st.floats(0.001, 500), context=st.integers(16, 8192), sequences=st.integers(1, 20))
 def test_the_shortfall_is_exactly_what_is_missing(missing: float, context: int, sequences: int) -> None:
     model, card = shape("llama-3.1-8b"), accelerator("h100")

@@ -114,6 +114,7 @@ def test_without_a_discount_for_anything_the_premium_of_simplicity_decides() -> 
     assert decide(asked).recommended == "async"
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=80)
 @given(requirements(), st.floats(0.05, 1.0), st.sampled_from(["whole_s", "first_sign_s", "silent_s"]))
 def test_a_tighter_limit_never_makes_a_mode_fit_nor_cheaper(asked: Requirements, by: float, limit: str) -> None:
@@ -147,6 +148,7 @@ def test_what_fits_keeps_its_deadline_and_what_does_not_says_why(asked: Requirem
         assert (taken.usd_per_1000 or 0.0) <= cheapest * (1 + Platform().bookkeeping) * (1 + 1e-12)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(requirements(), st.floats(1.0, 10.0))
 def test_a_dearer_machine_makes_every_mode_dearer(asked: Requirements, factor: float) -> None:

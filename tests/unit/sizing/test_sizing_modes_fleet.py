@@ -30,6 +30,7 @@ def plan(scaling: Scaling, slots: int = 4, spot: Spot | None = None, **rest) -> 
     return FleetPlan("test", slots, 6.0, scaling, spot, **rest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("workers", "slots", "utilisation"), [(1, 1, 0.5), (2, 4, 0.7), (5, 2, 0.85)])
 def test_a_fixed_fleet_waits_as_erlang_c_says(workers: int, slots: int, utilisation: float) -> None:
     servers = workers * slots

@@ -107,6 +107,7 @@ def test_mg1_waits_grow_with_the_spread_of_the_service() -> None:
     assert mean_wait(found, "s") == pytest.approx(0.6 * (1 + service.scv) / (2 * 0.4), rel=0.04)
 
 
+@pytest.mark.slow
 def test_queues_in_tandem_wait_as_if_each_were_alone() -> None:
     # Burke: what leaves an M/M/c is Poisson again, so the second wait is that of its own M/M/c.
     pipeline = Pipeline.of(Stage("first", EXPONENTIAL(1.0), 3), Stage("second", EXPONENTIAL(0.5), 2))

@@ -55,6 +55,7 @@ def test_throughput_never_falls_with_concurrency(replica: Deployment, a: int, b:
     assert low.e2e <= high.e2e * (1 + 1e-9)
 
 
+@pytest.mark.slow
 @given(replica=deployments(), n_in=st.integers(16, 4000), n_out=st.integers(1, 1000), data=st.data())
 def test_capacity_is_the_smallest_of_its_limits_and_fits_in_memory(
     replica: Deployment, n_in: int, n_out: int, data: st.DataObject

@@ -45,6 +45,7 @@ def test_reading_takes_what_words_and_cells_take():
     assert minutes.reading(Shape("q9.ipynb", "T", "", (Part("0", "", 120, 0),), (), 1), ("0",)) == 2, "rounded up"
 
 
+@pytest.mark.slow
 def test_the_assumptions_are_named_where_the_minutes_are_shown():
     assert f"{minutes.WORDS_PER_MINUTE:.0f} words a minute" in minutes.ASSUMPTION
     assert minutes.ASSUMPTION in show.paths().markdown

@@ -97,6 +97,7 @@ def shell():
     InteractiveShell.clear_instance()
 
 
+@pytest.mark.slow
 def test_a_displayed_figure_carries_its_description_in_the_metadata(shell):
     from IPython.core.pylabtools import select_figure_formats
 

@@ -143,6 +143,7 @@ def test_progress_is_a_bar_on_a_terminal_and_ends_clean():
     assert "Costs [in $]" in screen.getvalue()
 
 
+@pytest.mark.slow
 def test_claims_show_every_claim_as_a_row(cli):
     from reference.sizing.claims import claims
 

@@ -63,6 +63,7 @@ def test_step_that_is_no_doubling_is_scaled_to_one():
     assert knee([point(16, 100), point(24, 116), point(48, 117)]).concurrency == 24
 
 
+@pytest.mark.slow
 def test_void_points_are_marked_and_left_out_of_the_curve():
     run = Run((point(1, 30), point(4, 100), dataclasses.replace(point(8, 900), void=True, void_reason="client")))
     figure = q1_running.load_curve(run, run.points[1], 500, 100)

@@ -38,6 +38,7 @@ def texts(figure) -> str:
     return "\n".join(said)
 
 
+@pytest.mark.slow
 def test_a_day_says_how_much_was_answered_and_shades_the_outage(traffic):
     design = FleetDesign(
         ENGINE, (Region("one", Autoscaling(2, 3, cold_start_s=5.0)),), outages=(Outage(40, 20, "zone", 0),),

@@ -168,6 +168,7 @@ def iter_until(stream, word):
             return
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "more", "said"),
     [

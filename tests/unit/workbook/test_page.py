@@ -55,6 +55,7 @@ def test_a_diagram_s_labels_are_its_text_for_readers_who_hear_it():
     assert 'alt="Diagram: 1M users, HTTPS, Gateway limits, Redis"' in mermaid_html(FLOW)
 
 
+@pytest.mark.slow
 def test_a_broken_diagram_shows_its_source_and_why():
     with pytest.raises(DiagramError, match="Parse error on line 2"):
         mermaid_svg("flowchart LR\n  A --> [broken")
@@ -72,6 +73,7 @@ def test_a_formula_becomes_mathml():
     assert formula_html(r"\frac{1}{\mu - \lambda}", block=True).startswith("<math")
 
 
+@pytest.mark.slow
 def test_a_page_runs_no_script_of_an_output_and_asks_no_server(tmp_path):
     page = page_of(
         tmp_path,

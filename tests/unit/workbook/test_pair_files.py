@@ -126,6 +126,7 @@ def test_a_cell_that_opens_a_section_is_named_after_it_and_keeps_the_name_when_i
     assert pairing.cell_id("code", "## 5. A comment", seen)[:7] != "section"
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["a = 1", "b = 2", ""]), max_size=12))
 def test_ids_are_unique_also_for_equal_cells(sources):
     seen: set[str] = set()

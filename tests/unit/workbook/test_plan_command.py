@@ -153,6 +153,7 @@ def test_an_export_follows_the_design_that_was_chosen(asked, tmp_path):
     assert sorted(record["exported"]) == sorted(path.name for path in folder.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "message"),
     [

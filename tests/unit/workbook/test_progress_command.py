@@ -91,6 +91,7 @@ def test_a_command_line_that_makes_no_sense_deletes_and_writes_nothing(cli, kept
     assert [one.name for one in tmp_path.iterdir()] == [kept.name]
 
 
+@pytest.mark.slow
 def test_a_plot_is_written_whole_or_a_reason_is_given(cli, kept, tmp_path):
     target = tmp_path / "progress.svg"
     assert cli("progress", "--plot", str(target)).exit_code == 0

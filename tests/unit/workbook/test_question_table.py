@@ -26,6 +26,7 @@ def test_the_table_in_the_readme_is_the_one_that_the_ledger_gives(wanted):
     assert (ROOT / "README.md").read_text("utf-8") == wanted, f"rewrite the table: {COMMAND}"
 
 
+@pytest.mark.slow
 def test_every_question_has_a_row_with_link_parts_and_verdict(wanted):
     rows = wanted.partition(START)[2].partition(END)[0].strip().splitlines()[2:]
     assert len(rows) == len(QUESTIONS)

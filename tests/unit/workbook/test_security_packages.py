@@ -110,6 +110,7 @@ def test_a_missing_pip_audit_is_named_with_its_command(monkeypatch):
     assert (found.status, "pip install pip-audit" in found.mend) == ("not checked", True)
 
 
+@pytest.mark.slow
 def test_the_default_install_holds_no_gpl():
     bad = [one for one in packages.licences() if one.status == "fail"]
     assert bad == []

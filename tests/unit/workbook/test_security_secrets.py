@@ -126,6 +126,7 @@ def test_a_run_writes_no_key_of_the_environment(sized, tmp_path, monkeypatch):
     assert [path.name for path in written if MARKER.encode() in path.read_bytes()] == []
 
 
+@pytest.mark.slow
 def test_what_is_recorded_of_a_machine_and_a_call_holds_no_key(monkeypatch):
     import json
 

@@ -209,6 +209,7 @@ def test_a_run_of_nothing_has_a_front(tmp_path, few_claims):
     assert not (tmp_path / "claims.html").exists()
 
 
+@pytest.mark.slow
 def test_an_unfinished_notebook_is_a_failed_one(folder, few_claims):
     node = nbformat.read(folder / "q6_six.ipynb", 4)
     del node.metadata["papermill"]["duration"]

@@ -231,6 +231,7 @@ def test_paths_that_would_spoil_the_bill_are_refused(cli, export, tmp_path):
     assert json.loads(Path(path).read_text()) == ROW
 
 
+@pytest.mark.slow
 def test_a_page_that_cannot_be_made_leaves_the_old_one(cli, export, tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     page.write_text("old")

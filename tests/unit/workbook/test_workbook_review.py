@@ -81,6 +81,7 @@ def test_review_prints_the_documented_names(cli, given):
     compare("review", record)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("severity", "fail_on", "code"),
     [
@@ -95,6 +96,7 @@ def test_the_exit_code_follows_the_worst_posted_finding(cli, given, severity, fa
     assert cli("review", "--fail-on", fail_on, "--json").exit_code == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("format", "part"),
     [

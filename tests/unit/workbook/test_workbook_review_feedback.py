@@ -79,6 +79,7 @@ def test_an_id_in_two_pull_requests_needs_its_number(cli, db):
     store.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "says"), [
     (("like", "0" * 16), "one of accept"), (("accept",), "needs the id"), (("list", "0" * 16), "takes no id"),
     (("accept", "0" * 16), "no comment with the id"), (("list", "--db", "/none/o.db"), "does not exist"),

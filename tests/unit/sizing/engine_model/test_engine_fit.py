@@ -77,6 +77,7 @@ def test_attention_over_the_cache_comes_from_the_shape_where_one_context_was_mea
     assert set(unknown.values()) == {0.0}
 
 
+@pytest.mark.slow
 def test_draws_explain_the_points_about_as_well_as_the_fit():
     model = engine()
     whole = record(model, loads=[closed(c) for c in (1, 4, 16)], noise=0.02, seed=3)

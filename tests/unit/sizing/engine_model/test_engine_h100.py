@@ -89,6 +89,7 @@ def bf16():
     return fit_engine(records()["h100-llama-3.1-8b-bf16"], use=used)
 
 
+@pytest.mark.slow
 def test_held_out_points_of_the_h100_are_predicted(bf16):
     held = [point for point in bf16.record.points if not used(point)]
     assert len(held) == 14

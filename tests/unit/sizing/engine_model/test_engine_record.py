@@ -20,6 +20,7 @@ def saved(folder, content):
     return file
 
 
+@pytest.mark.slow
 def test_a_record_comes_back_as_it_was_saved(tmp_path):
     made = record(engine(), loads=[closed(2)])
     path = made.save(tmp_path)

@@ -100,6 +100,7 @@ def test_a_day_reproduces_its_rate(cv: float, seed: int) -> None:
     assert stats.chi2.sf(((seen - skewed) ** 2 / skewed).sum(), 288) < 1e-4
 
 
+@pytest.mark.slow
 @given(profiles(), st.lists(st.floats(0.1, 900), max_size=5))
 def test_splitting_changes_neither_rate_nor_total(profile: RateProfile, at: list[float]) -> None:
     fine = profile.split(at)
@@ -175,6 +176,7 @@ def test_no_rate_is_no_arrivals() -> None:
     assert bursty(0, 3, 0.1, 9, 60, _rng()).size == 0
 
 
+@pytest.mark.slow
 def test_times_are_made_in_less_than_twice_their_own_memory() -> None:
     import tracemalloc
 

@@ -79,6 +79,7 @@ def test_the_guess_stays_below_the_roof_and_its_limits(load, tpot_s):
     assert guess.tpot_s <= tpot_s + 1e-9 or guess.in_flight == 1
 
 
+@pytest.mark.slow
 @given(loads, st.floats(0.021, 0.4), st.floats(1.0, 2.0))
 def test_a_looser_tpot_never_lowers_the_guess(load, tpot_s, more):
     model = engine()

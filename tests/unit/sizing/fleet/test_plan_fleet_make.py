@@ -91,6 +91,7 @@ def test_tighter_targets_never_make_a_plan_cheaper(ttft, tpot):
     assert strict.recommended is None or strict.recommended.usd >= loose.recommended.usd
 
 
+@pytest.mark.slow
 def test_a_design_that_fails_its_simulation_is_never_recommended():
     """With every answer three times as late on what has two GPUs, those fail with numbers and the others stay."""
 
@@ -139,6 +140,7 @@ def test_regions_are_sized_for_their_own_peaks():
     assert split.largest is split.regions[0]
 
 
+@pytest.mark.slow
 def test_a_plan_is_the_same_again_whatever_runs_beside_it():
     one, two = (made(effort=dataclasses.replace(DAYS, threads=threads), wanted=TINY) for threads in (1, 2))
     assert one.rows == two.rows

@@ -82,6 +82,7 @@ def test_more_users_never_need_fewer_replicas(rate, factor):
     assert many >= few
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(rates, st.floats(0.6, 1.0), st.floats(0.75, 1.0))
 def test_tighter_targets_never_need_fewer_replicas(rate, ttft, tpot):

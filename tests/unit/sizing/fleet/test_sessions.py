@@ -17,6 +17,7 @@ conversations = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(conversations, st.one_of(st.none(), st.integers(0, 9000)))
 def test_the_history_is_the_last_prompt_and_answer_without_the_shared_part_as_far_as_the_window_goes(
     talks: list[list[tuple[int, int]]], window: int | None
