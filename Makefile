@@ -62,7 +62,7 @@ test-unit: $(STAMP) ## the tests of one part each: minutes
 test-integration: $(STAMP) ## parts together, with real Redis, processes and pages
 	@$(PYTEST) -n $(WAITING) -m "not slow and not engine and not notebook" tests/integration
 
-test-slow: $(STAMP) ## what takes more than half a second each, and the browser
+test-slow: $(STAMP) ## what takes a third of a second or more each, and the browser
 	@$(PYTEST) -n $(WAITING) -m "slow and not engine and not notebook"
 
 # In one run: what every process has to load and to collect, it does once.
