@@ -62,6 +62,6 @@ def moved_claims(question: int) -> dict[str, dict[str, Any]]:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[3]))
-    from reviewed import write
+    from reviewed import FOLDER, write
 
-    write("claims_moved", {f"question {number}": moved_claims(number) for number in QUESTIONS})
+    write(FOLDER / "claims_moved.json", {f"question {number}": moved_claims(number) for number in QUESTIONS})

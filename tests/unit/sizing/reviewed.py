@@ -90,7 +90,11 @@ def values_of(module: str, expressions: Iterable[str]) -> dict[str, Any]:
     names = {"np": np, "math": math, "dt": dt, "dataclasses": dataclasses}
     for one in ("reference.sizing", module):
         names |= vars(importlib.import_module(one))
-    names |= vars(reviewed_data)
+    return evaluated(expressions, names | vars(reviewed_data))
+
+
+def evaluated(expressions: Iterable[str], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Expression -> value or error in words."""
     return {one: plain(attempt(lambda one=one: eval(one, dict(names)))) for one in expressions}
 
 
@@ -120,8 +124,12 @@ def differences(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str
     return {name: (found.get(name), wanted.get(name)) for name in names if not same(found.get(name), wanted.get(name))}
 
 
+def read(path: Path) -> dict[str, dict[str, Any]]:
+    return dict(json.loads(path.read_text(encoding="utf-8")))
+
+
 def as_reviewed(name: str) -> dict[str, dict[str, Any]]:
-    return dict(json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8")))
+    return read(FOLDER / f"{name}.json")
 
 
 def main() -> None:
@@ -129,18 +137,19 @@ def main() -> None:
     from reviewed_declarations import MODULES, declared
 
     for name in VALUES:
-        write(name, {module: values_of(module, list(values)) for module, values in as_reviewed(name).items()})
-    write("declarations", {module: declared(module) for module in MODULES})
+        found = {module: values_of(module, list(values)) for module, values in as_reviewed(name).items()}
+        write(FOLDER / f"{name}.json", found)
+    write(FOLDER / "declarations.json", {module: declared(module) for module in MODULES})
 
 
-def write(name: str, found: Mapping[str, Any]) -> None:
+def write(path: Path, found: Mapping[str, Any]) -> None:
     """One line for each expression, so that a difference shows which."""
     parts = []
     for module, values in found.items():
         lines = (f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())
         parts.append(json.dumps(module) + ": {\n" + ",\n".join(lines) + "\n}")
-    FOLDER.mkdir(exist_ok=True)
-    (FOLDER / f"{name}.json").write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+    path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+    print(f"written: {path}")
 
 
 if __name__ == "__main__":

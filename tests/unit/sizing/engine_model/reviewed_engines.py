@@ -23,7 +23,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[3])]
 
 import numpy as np  # noqa: E402
 from engine_records import LIMITS, closed, engine, load_point, record  # noqa: E402
-from reviewed import attempt, plain  # noqa: E402
+from reviewed import evaluated, read, write  # noqa: E402
 from reviewed_declarations import declared  # noqa: E402
 
 from reference.sizing.engine_model.fitted import Fitted, Residual  # noqa: E402
@@ -131,7 +131,7 @@ def found(module: str, expressions: Iterable[str]) -> dict[str, Any]:
     """Expression -> value or error, in the names of the module and of this one."""
     names = {**globals(), "np": np, "math": math, "records": records}
     names |= vars(importlib.import_module(f"reference.sizing.{module}"))
-    return {one: plain(attempt(lambda one=one: eval(one, dict(names)))) for one in expressions}
+    return evaluated(expressions, names)
 
 
 def declared_now(module: str) -> dict[str, Any]:
@@ -140,23 +140,16 @@ def declared_now(module: str) -> dict[str, Any]:
 
 
 def as_reviewed() -> dict[str, dict[str, Any]]:
-    return dict(json.loads(REVIEWED.read_text(encoding="utf-8")))
+    return read(REVIEWED)
 
 
-def write() -> None:
+def rewrite() -> None:
     """Evaluate every key again."""
-    parts = []
-    for module, expressions in as_reviewed().items():
-        values = found(module, expressions).items()
-        lines = [f"{json.dumps(one)}: {json.dumps(value, ensure_ascii=False)}" for one, value in values]
-        parts.append(f'"{module}": {{\n' + ",\n".join(lines) + "\n}")
-    REVIEWED.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-    told = {module: declared_now(module) for module in as_reviewed()}
-    DECLARED.write_text(json.dumps(told, indent=0) + "\n", encoding="utf-8")
-    print(f"written: {REVIEWED}, {DECLARED}")
+    write(REVIEWED, {module: found(module, expressions) for module, expressions in as_reviewed().items()})
+    write(DECLARED, {module: declared_now(module) for module in as_reviewed()})
 
 
 if __name__ == "__main__":
     import reviewed_engines  # under its own name, which evidence tells
 
-    reviewed_engines.write()
+    reviewed_engines.rewrite()

@@ -26,7 +26,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE.parents[3])]
 
 import numpy as np  # noqa: E402
 from plan_fleets import EFFORT, SMALL, calibrated, engine, engine_for  # noqa: E402, F401
-from reviewed import attempt, plain  # noqa: E402
+from reviewed import evaluated, read, write  # noqa: E402
 from reviewed_declarations import declared  # noqa: E402
 
 from reference.sizing.engine_model.model import (  # noqa: E402
@@ -299,7 +299,7 @@ NAMES = dict(globals())
 def found(module: str, expressions: Iterable[str]) -> dict[str, Any]:
     """Expression -> value or error, in the names of the module and of this one."""
     names = NAMES | vars(importlib.import_module(f"reference.sizing.{module}"))
-    return {one: plain(attempt(lambda one=one: eval(one, dict(names)))) for one in expressions}
+    return evaluated(expressions, names)
 
 
 def declared_now(module: str) -> dict[str, Any]:
@@ -315,27 +315,20 @@ def declared_now(module: str) -> dict[str, Any]:
 
 
 def as_reviewed() -> dict[str, dict[str, Any]]:
-    return dict(json.loads(REVIEWED.read_text(encoding="utf-8")))
+    return read(REVIEWED)
 
 
 def declarations() -> dict[str, dict[str, Any]]:
-    return dict(json.loads(DECLARED.read_text(encoding="utf-8")))
+    return read(DECLARED)
 
 
-def write() -> None:
+def rewrite() -> None:
     """Evaluate every key again."""
-    parts = []
-    for module, expressions in as_reviewed().items():
-        values = found(module, expressions).items()
-        lines = [f"{json.dumps(one)}: {json.dumps(value, ensure_ascii=False)}" for one, value in values]
-        parts.append(f'"{module}": {{\n' + ",\n".join(lines) + "\n}")
-    REVIEWED.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
-    told = {module: declared_now(module) for module in declarations()}
-    DECLARED.write_text(json.dumps(told, indent=0) + "\n", encoding="utf-8")
-    print(f"written: {REVIEWED}, {DECLARED}")
+    write(REVIEWED, {module: found(module, expressions) for module, expressions in as_reviewed().items()})
+    write(DECLARED, {module: declared_now(module) for module in declarations()})
 
 
 if __name__ == "__main__":
     import reviewed_fleets  # under its own name, which evidence tells
 
-    reviewed_fleets.write()
+    reviewed_fleets.rewrite()
