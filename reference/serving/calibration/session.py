@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 import time
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,76 +18,18 @@ from reference.serving.calibration.probes import (
     decode_steps,
     in_rotation,
     lone_prompts,
-    spread_of,
 )
 from reference.serving.calibration.profiles import FULL, Profile
+from reference.serving.calibration.samples import Samples
 from reference.serving.load import calibrate_client, provenance
 from reference.serving.load.calibration import ClientCalibration
 from reference.serving.load.generator import LoadGenerator, LoadGeneratorError
-from reference.sizing.engine_model.record import CalibrationRecord, Limits, LoadPoint, PrefillPoint, StepPoint
+from reference.sizing.engine_model.record import CalibrationRecord, Limits, LoadPoint
 
 if TYPE_CHECKING:
     from reference.serving.engine import Engine
 
 Say = Callable[[str], None]
-
-
-class Samples:
-    """What the rounds have measured so far; a list per round, so that rounds can be held against each other."""
-
-    def __init__(self) -> None:
-        self.steps: dict[tuple[int, int], list[tuple[float, list[float]]]] = defaultdict(list)
-        self.prefills: dict[tuple[int, int], list[list[float]]] = defaultdict(list)
-        self.points: list[LoadPoint] = []
-
-    def step_points(self) -> list[StepPoint]:
-        return [
-            StepPoint(
-                batch=batch,
-                context=round(sum(context for context, _ in rounds) / len(rounds)),
-                ms=spread_of([ms for _, gaps in rounds for ms in gaps]),
-            )
-            for (batch, _), rounds in sorted(self.steps.items())
-        ]
-
-    def prefill_points(self) -> list[PrefillPoint]:
-        return [
-            PrefillPoint(prompt=prompt, cached=cached, ms=spread_of([ms for times in rounds for ms in times]))
-            for (prompt, cached), rounds in sorted(self.prefills.items())
-            if any(rounds)
-        ]
-
-    def saturation(self, n_in: int, n_out: int) -> float:
-        """Highest request rate of a closed loop of this size [1/s]. Raises CalibrationError if all are void."""
-        rates = [
-            p.request_s for p in self.points if p.concurrency and not p.void and (p.n_in, p.n_out) == (n_in, n_out)
-        ]
-        if not rates:
-            raise CalibrationError("no closed loop could be measured: every point is void; see what loads the machine")
-        return max(rates)
-
-    def spread(self) -> str:
-        """How far repetitions lie apart: the largest and the middle ratio of rounds, for steps and for throughput."""
-        steps = [_ratio([spread_of(gaps).median for _, gaps in rounds]) for rounds in self.steps.values()]
-        loads: dict[tuple[int, int, int], list[float]] = defaultdict(list)
-        for point in self.points:
-            if point.concurrency and not point.void:
-                loads[(point.concurrency, point.n_in, point.n_out)].append(point.output_tok_s)
-        rates = [_ratio(values) for values in loads.values()]
-        quartiles = [(p.ms.p75 - p.ms.p25) / p.ms.median for p in self.step_points() if p.ms.p25 and p.ms.p75]
-        text = f"quartiles of step times {sorted(quartiles)[len(quartiles) // 2]:.0%} of the median apart"
-        if not any(len(rounds) > 1 for rounds in self.steps.values()):
-            return f"one round; {text}"
-        usual = sorted(steps)[len(steps) // 2]
-        return (
-            f"between rounds, step medians at most {max(steps):.0%} apart (usually {usual:.0%}), "
-            f"closed-loop throughput at most {max(rates, default=0):.0%}; {text}"
-        )
-
-
-def _ratio(values: list[float]) -> float:
-    """How far the largest lies above the smallest, as a share of it."""
-    return max(values) / min(values) - 1
 
 
 def calibrate(
@@ -128,12 +69,17 @@ def calibrate(
         say("roofs of this machine ...")
         measured = facts.roofs_of_this_machine()
     try:
-        client = _client(profile, generator, say)
+        clients = [_client(profile, generator, say)]
+
+        def again() -> ClientCalibration:
+            clients.append(_client(profile, generator, say))
+            return clients[-1]
+
         samples, idle = Samples(), os.getloadavg()[0]
         say("warm-up ...")
         target.replay(concurrency=2, prompt_tokens=32, output_tokens=8, requests=6)
         for number in range(profile.rounds):
-            _round(target, profile, samples, number, seed, client, say)
+            _round(target, profile, samples, number, seed, clients[-1], again, say)
     except LoadGeneratorError as error:
         raise CalibrationError(f"the load generator failed, nothing was recorded: {error}") from error
     found = model or facts.model_key(engine.model, folder)
@@ -148,7 +94,8 @@ def calibrate(
         "seconds": round(time.monotonic() - begun, 1),
         "saturation_request_s": float(f"{saturation:.4g}"),
         "limits_from": origin,
-        "client_error_ms": _client_errors(client),
+        "client_error_ms": _client_errors(clients[-1]),
+        "client_calibrations": len(clients),
         "roofs_spread": measured.pop("spread", "not measured"),
         "client": f"vllm bench serve {provenance.versions(('vllm',)).get('vllm', '?')}, on the same machine",
         "prompts": "random tokens, new in every request",
@@ -195,8 +142,14 @@ def _round(
     number: int,
     seed: int,
     client: ClientCalibration,
+    again: Callable[[], ClientCalibration],
     say: Say,
 ) -> None:
+    """Everything once, into `samples`.
+
+    Where every closed loop is void, something may have held the client up just while it was calibrated: it is
+    calibrated once more (`again`) and the loops are sent once more. The void points stay in the record.
+    """
     name, base = f"round {number + 1} of {profile.rounds}", 1000 * (seed + 1) + 100 * number
     say(f"{name}: decode steps ...")
     # Prompts short enough that a batch of them is read in few steps.
@@ -212,13 +165,21 @@ def _round(
         samples.prefills[(shared + 16, 0)].append(cold)
         samples.prefills[(shared + 16, shared)].append(warm)
     size: dict[str, Any] = {"spread": profile.output_spread, "client": client}
-    for place, concurrency in in_rotation(list(enumerate(profile.concurrencies)), number):
-        requests = max(8, round(profile.waves * concurrency))
-        point = closed_point(
-            target, concurrency, profile.n_in, profile.n_out, requests=requests, seed=base + place, **size
-        )
-        samples.points.append(point)
-        say(f"{name}: {_shown(point)}")
+
+    def closed_loops(seed: int) -> None:
+        for place, concurrency in in_rotation(list(enumerate(profile.concurrencies)), number):
+            requests = max(8, round(profile.waves * concurrency))
+            point = closed_point(
+                target, concurrency, profile.n_in, profile.n_out, requests=requests, seed=seed + place, **size
+            )
+            samples.points.append(point)
+            say(f"{name}: {_shown(point)}")
+
+    closed_loops(base)
+    if reason := samples.why_void(profile.n_in, profile.n_out):
+        say(f"{name}: every closed loop is void ({reason}); the client is calibrated again and they are sent again")
+        size["client"] = again()
+        closed_loops(base + 80)
     for place, (concurrency, n_in, n_out) in enumerate(in_rotation(profile.others, number)):
         requests = max(8, round(profile.waves * concurrency))
         point = closed_point(target, concurrency, n_in, n_out, requests=requests, seed=base + 30 + place, **size)

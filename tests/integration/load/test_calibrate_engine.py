@@ -41,7 +41,8 @@ def test_a_shape_with_random_weights_is_calibrated_on_an_engine_of_its_own(gener
     """In a cache of its own, so that the shared engine of other tests keeps running."""
     monkeypatch.setenv("WORKBOOK_CACHE", str(tmp_path))
     monkeypatch.setenv("WORKBOOK_ENGINE_KV_GIB", "0.25")
-    shape = ModelShape("small", "made up", 4, 512, 8, 4, 64, 1024, 32_000, 2048)
+    # Large enough that the client can time it: with 4 layers of 512 a first token takes 20 ms and the client errs by 2.
+    shape = ModelShape("small", "made up", 12, 1024, 8, 4, 64, 2048, 32_000, 2048)
     profile = replace(
         SMALL, batches=(1, 2), step_tokens=100, contexts=(), prompts=(16, 64), concurrencies=(1, 2), client=(4,)
     )

@@ -73,6 +73,37 @@ def test_prompts_of_two_calibrations_differ_so_that_no_cache_hits(formula_engine
     assert not first & {tuple(p) for job in formula_engine.jobs[before:] for p in job["prompts"]}
 
 
+def clients_with_errors(monkeypatch, *errors_ms):
+    """Calibrations of the client, one after the other, with these errors of the first token."""
+    left = list(errors_ms)
+
+    def calibrated(*args, **kwargs):
+        point = CalibrationPoint(64, None, 1.0, 50, left.pop(0), 0, 0, 0, 0, 0, 0, 0, 0)
+        return ClientCalibration(100, 20, (point,), {})
+
+    monkeypatch.setattr("reference.serving.calibration.session.calibrate_client", calibrated)
+    return left
+
+
+def test_a_client_held_up_while_it_was_calibrated_is_calibrated_again(formula_engine, limits, monkeypatch):
+    left = clients_with_errors(monkeypatch, 30.0, 0.5)
+    record = run(formula_engine, limits)
+    assert not left
+    # Both loops of the first try stay in the record, void; what is gone by was measured anew.
+    loads = [(p.concurrency, bool(p.void)) for p in record.points]
+    assert loads[:5] == [(1, True), (4, True), (1, False), (4, False), (None, False)]
+    assert not any(void for _, void in loads[2:])
+    assert record.conditions["client_calibrations"] == 2
+    assert set(record.conditions["client_error_ms"]["1"]) == {0.5, 0.0}
+
+
+def test_an_engine_too_fast_for_the_client_is_refused_with_the_reason(formula_engine, limits, monkeypatch):
+    left = clients_with_errors(monkeypatch, 30.0, 30.0, 0.5)
+    with pytest.raises(CalibrationError, match=r"every point is void: the client's own error of TTFT is 30\.0 ms"):
+        run(formula_engine, limits)
+    assert left == [0.5]
+
+
 @pytest.mark.parametrize("answered", [0, 5, 8, 30, 80])
 def test_an_engine_that_dies_leaves_no_record(formula_engine, limits, answered):
     formula_engine.dies_after = answered
