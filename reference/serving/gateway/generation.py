@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from typing import TYPE_CHECKING
 
+from reference.serving.bell import Bell
 from reference.serving.gateway.errors import GatewayError, deadline_exceeded
 from reference.serving.gateway.exact_cache import Answer, Choice
 from reference.serving.gateway.logs import log_event
@@ -49,7 +50,7 @@ class Generation:
         self._deadline = deadline
         self._max_bytes = max_bytes
         self._log: list[Event] = []
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._news = Bell()
         self._readers = 0
         self._task: asyncio.Task[None] | None = None
         self.answer: Answer | None = None
@@ -94,7 +95,7 @@ class Generation:
                             if size > self._max_bytes:
                                 raise GatewayError(502, "answer_too_large", "The answer exceeds the gateway's limit.")
                             self._log.append(event)
-                            self._wake()
+                            self._news.ring()
                         else:
                             held.append(event)
                 if self.answer is None:
@@ -103,7 +104,7 @@ class Generation:
                 # The end is shown now; giving back slots, locks and tokens is nothing that a client waits for.
                 self._log.extend(held)
                 self._finished = True
-                self._wake()
+                self._news.ring()
                 for each in self._after:
                     each(self.answer)
         except GatewayError as error:
@@ -120,13 +121,7 @@ class Generation:
             self.error = GatewayError(500, "internal_error", "The gateway failed. Report the request id.")
         finally:
             self.done = True
-            self._wake()
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
+            self._news.ring()
 
     def after(self, call: Callable[[Answer], None]) -> None:
         """Calls `call(answer)` once the answer is whole; never if it fails."""
@@ -156,33 +151,25 @@ class Generation:
                 continue
             if self.done or self._finished:
                 break
-            await self._wait()
+            await self._news.wait()
         if self.error is not None and not self._finished:
             raise self.error
 
     async def wait_first(self) -> None:
         """Returns when there is something to send, or at the end; raises the error if that came first."""
         while not self._log and not self.done:
-            await self._wait()
+            await self._news.wait()
         if self.error is not None and not self._log:
             raise self.error
 
     async def result(self) -> Answer:
         """The whole answer; raises the generation's error."""
         while not (self.done or self._finished):
-            await self._wait()
+            await self._news.wait()
         if self.error is not None and not self._finished:
             raise self.error
         assert self.answer is not None
         return self.answer
-
-    async def _wait(self) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await waiter
-        finally:
-            self._waiters.discard(waiter)
 
 
 def assemble(events: list[Event]) -> Answer:

@@ -12,6 +12,8 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from reference.serving.bell import Bell
+
 if TYPE_CHECKING:
     import redis.asyncio
 
@@ -39,7 +41,7 @@ class StreamLog:
         self._clock = clock
         self._events: list[bytes] = []
         self._written = 0
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._news = Bell()
         self._lock = asyncio.Lock()
         self.readers = 0
         self.ended = False
@@ -50,18 +52,12 @@ class StreamLog:
     def append(self, data: bytes) -> None:
         """One event; its number is its place, from 1."""
         self._events.append(data)
-        self._wake()
+        self._news.ring()
 
     def end(self) -> None:
         """No more events."""
         self.ended = True
-        self._wake()
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()
+        self._news.ring()
 
     async def flush(self) -> None:
         """Writes what Redis lacks, and that the producer is alive."""
@@ -83,7 +79,7 @@ class StreamLog:
 
         while True:
             if self._written == len(self._events) and not self.ended:
-                await self._wait(2.0)
+                await self._news.wait(2.0)
             await asyncio.sleep(0 if self.ended else _FLUSH_S)
             last = self.ended
             try:
@@ -96,15 +92,6 @@ class StreamLog:
                 continue
             if last:
                 return
-
-    async def _wait(self, timeout_s: float) -> None:
-        waiter = asyncio.get_running_loop().create_future()
-        self._waiters.add(waiter)
-        try:
-            await asyncio.wait([waiter], timeout=timeout_s)
-        finally:
-            self._waiters.discard(waiter)
-            waiter.cancel()
 
     async def read(self, after: int, idle_s: float) -> AsyncIterator[list[tuple[int, bytes]]]:
         """Numbered events after number `after`, as they come; an empty list when nothing came for `idle_s` seconds."""
@@ -119,7 +106,7 @@ class StreamLog:
                     return
                 else:
                     before = len(self._events)
-                    await self._wait(idle_s)
+                    await self._news.wait(idle_s)
                     if len(self._events) == before and not self.ended:
                         yield []
         finally:

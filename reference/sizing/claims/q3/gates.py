@@ -32,12 +32,12 @@ def toxicity(a: Q3Assumptions, stated: float) -> Outcome:
     clean = ab_tests.cases_to_exclude(a.toxicity_limit)
     clear = (ab_tests.cases_to_exclude(a.toxicity_limit, seen) <= a.cases for seen in itertools.count())
     bearable = sum(1 for _ in itertools.takewhile(bool, clear))
-    allowed = bearable - 1 if bearable else "not even none"
+    allowed = f"bear {bearable - 1} of them" if bearable else "are too few even without one"
     return over_range(
         clean, lambda seen: ab_tests.cases_to_exclude(a.toxicity_limit, int(seen)) <= a.cases,
         variable="unsafe outputs seen", low=0.0, high=a.unsafe_seen_high,
-        reason=f"{clean} cases without one unsafe output exclude {stated:.0%} at 95 %; {a.cases} bear "
-        f"{allowed} of them",
+        reason=f"{clean} cases without one unsafe output exclude {stated:.0%} at 95 %; {a.cases} "
+        f"{allowed}",
     )  # fmt: skip
 
 
