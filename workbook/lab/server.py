@@ -30,9 +30,22 @@ def main(arguments: list[str]) -> int:
         print(f"{type(failure).__name__}: {failure}", file=sys.stderr, flush=True)
         print(did_not_start(log), file=terminal, flush=True)
         return 3
-    print(greeting(server.public_url, log, server.open_browser, os.environ), file=terminal, flush=True)
     stop_at_ctrl_c(server)
-    server.start_ioloop()
+    told: list[str] = []
+
+    def tell() -> None:
+        told.append(greeting(server.public_url, log, server.open_browser, os.environ))
+        print(told[0], file=terminal, flush=True)
+
+    # Jupyter listens in the first turn of its loop, and leaves the loop if it cannot: before, nobody is at the address.
+    server.io_loop.add_callback(tell)
+    try:
+        server.start_ioloop()
+    except SystemExit:
+        if told:
+            raise
+        print(did_not_start(log), file=terminal, flush=True)
+        return 3
     print("JupyterLab has stopped.", file=terminal, flush=True)
     return 0
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 from collections.abc import Iterator
 from typing import Any
 
 from reference.agents.types import ReviewError
+from reference.serving.listening import listening_socket
 from reference.serving.thread_server import on_thread
 
 
 class LoopbackServer:
-    """A bound socket and its app; `url` works once it runs.
+    """A listening socket and its app; who opens `url` before it serves waits until it does.
 
     Args:
         port: 0 takes a free one.
@@ -24,13 +24,7 @@ class LoopbackServer:
     def __init__(self, app: Any, *, port: int = 0, host: str = "127.0.0.1") -> None:
         import uvicorn
 
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind((host, port))
-        except OSError as problem:
-            self._socket.close()
-            raise ReviewError(f"port {port} on {host}: {problem.strerror}; choose another with --port") from None
+        self._socket = listening_socket(host, port, error=ReviewError, mend="choose another with --port")
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5)
         self._server = uvicorn.Server(config)

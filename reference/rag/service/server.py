@@ -13,13 +13,14 @@ from reference.rag.service.access import KeyRing
 from reference.rag.service.opening import OpenIndex, existing_index, open_index
 from reference.rag.service.settings import ServiceSettings
 from reference.rag.types import RagError
-from reference.serving.gateway.server import GatewayStartError, listening_socket
+from reference.serving.listening import listening_socket
 from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
     import httpx
     from fastapi import FastAPI
 
+_MEND = "set RAG_PORT to a free one"
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -54,7 +55,7 @@ def run_in_thread(app: FastAPI, ring: KeyRing, tenant: str = "local") -> Iterato
         ServiceStartError: it did not come up.
     """
     key, record = ring.create(tenant)
-    listener = listening_socket("127.0.0.1", 0)
+    listener = listening_socket("127.0.0.1", 0, error=ServiceStartError, mend=_MEND)
     server = _server(app)
 
     def serve_here() -> None:
@@ -100,10 +101,7 @@ def serve(settings: ServiceSettings, tenant: str = "local") -> None:
         raise ServiceStartError(f"{settings.keys_file}: no such file; make it with `keys create`")
     folder = settings.folder or existing_index(settings.index)
     ring = KeyRing(settings.keys_file, settings.key_pepper)
-    try:
-        listener = listening_socket(settings.host, settings.port)
-    except GatewayStartError as error:
-        raise ServiceStartError(str(error).replace("GATEWAY_PORT", "RAG_PORT")) from None
+    listener = listening_socket(settings.host, settings.port, error=ServiceStartError, mend=_MEND)
     with listener, open_index(folder, writable=settings.writable, llm=settings.llm, cache=SemanticCache()) as opened:
         for note in opened.notes:
             print(f"note: {note}", file=sys.stderr)

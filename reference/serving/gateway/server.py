@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reference.serving.gateway.keys import KeyStore
 from reference.serving.gateway.responses import StreamAborted
 from reference.serving.gateway.settings import Settings
+from reference.serving.listening import listening_socket
 from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from reference.serving.engine import Engine
 
-# A peer that acknowledges nothing (gone, or with a full window) is dropped after this; closing such a connection waits
-# for its peer otherwise, for ever.
-_PEER_TIMEOUT_MS = 60_000
+_MEND = "set GATEWAY_PORT to a free one"
 
 
 class GatewayStartError(RuntimeError):
@@ -50,21 +48,6 @@ class RunningGateway:
 
         given = {"base_url": self.base_url, "api_key": self.api_key, "max_retries": 0, **options}
         return openai.OpenAI(**given)
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """A listening socket; accepted connections inherit its limits. Raises GatewayStartError if the port is taken."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _PEER_TIMEOUT_MS)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise GatewayStartError(f"port {port} on {host}: {error.strerror}; set GATEWAY_PORT to a free one") from None
-    listener.listen(2048)
-    return listener
 
 
 class _NoAborts(logging.Filter):
@@ -142,7 +125,7 @@ def run_in_thread(settings: Settings | None = None, **parts: Any) -> Iterator[Ru
     with redis_store.connect(url) as client:
         keys = KeyStore(client, settings.key_prefix, settings.key_pepper)
         text, record = keys.create("local", expires_in_s=86400)
-        listener = listening_socket("127.0.0.1", 0)
+        listener = listening_socket("127.0.0.1", 0, error=GatewayStartError, mend=_MEND)
         server = _server(app)
 
         def serve() -> None:
@@ -177,6 +160,6 @@ def serve(settings: Settings, **parts: Any) -> None:
 
     settings = settings.model_copy(update={"redis_url": settings.redis_url or redis_store.redis_url()})
     app = _prepared(settings, parts)
-    listener = listening_socket(settings.host, settings.port)
+    listener = listening_socket(settings.host, settings.port, error=GatewayStartError, mend=_MEND)
     with listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_server(app).serve(sockets=[listener]))

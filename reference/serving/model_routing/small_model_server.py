@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reference.serving.listening import listening_socket
 from reference.serving.model_routing.sealed import RoutingError
 from reference.serving.model_routing.small_model import Embed, SmallModel, load
 from reference.serving.model_routing.small_model_app import create_app
@@ -47,15 +48,7 @@ class RunningSmallModel:
 
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        listener.close()
-        raise RoutingError(f"port {port}: {error.strerror}; give another one, or 0 for a free one") from None
-    listener.listen(1024)
-    return listener
+    return listening_socket("127.0.0.1", port, error=RoutingError, mend="give another one, or 0 for a free one")
 
 
 @contextlib.contextmanager

@@ -11,13 +11,13 @@ import asyncio
 import contextlib
 import hashlib
 import json
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reference.serving.http_errors import answer_errors, error_response
+from reference.serving.listening import listening_socket
 from reference.serving.thread_server import on_thread
 
 from .workload import SavingsError
@@ -185,9 +185,7 @@ def taped(engine: Engine) -> Iterator[Tape]:
     import uvicorn
 
     tape = Tape(engine)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(256)
+    with listening_socket("127.0.0.1", 0, error=SavingsError, mend="close another server") as listener:
         tape.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
         config = uvicorn.Config(_app(tape), log_config=None, access_log=False, timeout_graceful_shutdown=2)
         server = uvicorn.Server(config)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import socket
 import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import get_args
 
+from reference.serving.listening import listening_socket
 from reference.serving.stub_engine.app import Fault, FaultKind, StubApp, StubSettings
 
 
@@ -21,13 +21,7 @@ def serve(settings: StubSettings, port: int = 0, *, die_with_stdin: bool = False
     """
     import uvicorn
 
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-    except OSError as error:
-        raise SystemExit(f"--port {port}: {error.strerror}; give another port, or 0 for a free one") from error
-    listener.listen(2048)
+    listener = listening_socket("127.0.0.1", port, error=SystemExit, mend="give another --port, or 0 for a free one")
     config = uvicorn.Config(
         StubApp(settings),
         log_config=None,

@@ -283,13 +283,7 @@ def test_the_command_opens_a_demo_and_ends_on_ctrl_c():
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         url = process.stdout.readline().split()[-1]
-        for _ in range(100):
-            try:
-                said = httpx.get(url + "next", timeout=5).json()
-                break
-            except httpx.ConnectError:
-                process.poll()
-                assert process.returncode is None
+        said = httpx.get(url + "next", timeout=60).json()  # the address is good from when it is told
         assert said["waiting"] == 8
         assert said["item"]["post"].startswith("demo-")
         assert len(httpx.get(url + "setup").json()["categories"]) >= 3

@@ -7,17 +7,19 @@ import socket
 import pytest
 
 from reference.serving import redis_private, redis_store
-from reference.serving.gateway.server import GatewayStartError, listening_socket
+from reference.serving.gateway.server import GatewayStartError, serve
+from reference.serving.gateway.settings import Settings
 from reference.serving.redis_private import RedisUnavailable
 
 
-def test_a_gateway_s_port_that_is_taken_is_named_with_the_setting():
+def test_a_gateway_s_port_that_is_taken_is_named_with_the_setting(monkeypatch):
+    monkeypatch.setattr("reference.serving.gateway.server._prepared", lambda settings, parts: None)
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
         with pytest.raises(GatewayStartError, match=rf"port {port} on 127\.0\.0\.1: .*GATEWAY_PORT"):
-            listening_socket("127.0.0.1", port)
+            serve(Settings(port=port, redis_url="redis://127.0.0.1:1"))
 
 
 def test_a_redis_binary_that_is_missing_or_of_another_system_leads_to_redis_url(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from reference.rag.service.access import KeyRing
 from reference.rag.service.app import create_rag_app
 from reference.rag.service.batching import StageFeed
 from reference.rag.service.settings import ServiceSettings
-from reference.serving.gateway.server import listening_socket
+from reference.serving.listening import listening_socket
 
 CHUNKS = [
     chunk("bananas are yellow and grow in bunches", "fruit", 0, path=("Fruit", "Bananas")),
@@ -178,7 +178,7 @@ def running(answerer=None, writable=True, answers=None, searcher_options=None, *
         answers=answers,
         stages=feed,
     )
-    listener = listening_socket("127.0.0.1", 0)
+    listener = listening_socket("127.0.0.1", 0, error=OSError, mend="")
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -7,12 +8,13 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from workbook.commands import lab
 from workbook.errors import ENVIRONMENT, WorkbookError
-from workbook.lab import words, workspace
+from workbook.lab import server, words, workspace
 
 
 @pytest.fixture
@@ -190,11 +192,65 @@ def test_what_stops_the_command_is_said_with_the_next_step(arguments, more, said
     assert "Traceback" not in err
 
 
+class Loop:
+    """Runs what was added in order, as Jupyter's loop does; Jupyter itself adds the call that listens."""
+
+    def __init__(self, port):
+        self.calls = [lambda: self.listen(port)]
+        self.add_callback = self.calls.append
+
+    def listen(self, port):
+        self.listener = socket.socket()
+        try:
+            self.listener.bind(("127.0.0.1", port))
+        except OSError:
+            raise SystemExit(1) from None  # as Jupyter does
+        self.listener.listen()
+
+
+def lab_server(monkeypatch, port, terminal):
+    """`workbook.lab.server` over a JupyterLab whose loop ends after its first turn."""
+    loop = Loop(port)
+    app = SimpleNamespace(
+        public_url="http://127.0.0.1/lab?token=t", open_browser=False, io_loop=loop, start_app=lambda: None,
+        start_ioloop=lambda: [call() for call in loop.calls],
+    )  # fmt: skip
+    labapp = SimpleNamespace(LabApp=SimpleNamespace(initialize_server=lambda argv: app))
+    monkeypatch.setitem(sys.modules, "jupyterlab.labapp", labapp)
+    monkeypatch.setattr(server, "turned_to", lambda log: terminal)
+    monkeypatch.setattr(server, "stop_at_ctrl_c", lambda app: None)
+    return loop
+
+
+def test_the_address_is_told_once_somebody_listens_there(monkeypatch, tmp_path):
+    class Terminal(io.StringIO):
+        def write(self, text):
+            if "token=t" in text:
+                with socket.create_connection(loop.listener.getsockname(), timeout=5):
+                    pass
+            return super().write(text)
+
+    terminal = Terminal()
+    loop = lab_server(monkeypatch, 0, terminal)
+    assert server.main([str(tmp_path / "log")]) == 0
+    loop.listener.close()
+    assert "token=t" in terminal.getvalue()
+    assert terminal.getvalue().endswith("JupyterLab has stopped.\n")
+
+
+def test_a_port_that_is_lost_at_the_last_moment_is_said_and_no_address_is_told(monkeypatch, tmp_path, taken):
+    terminal = io.StringIO()
+    lab_server(monkeypatch, taken, terminal)
+    assert server.main([str(tmp_path / "log")]) == ENVIRONMENT
+    assert "JupyterLab did not start" in terminal.getvalue()
+    assert "token=t" not in terminal.getvalue()
+
+
 @pytest.mark.slow
 def test_lab_answers_on_loopback_asks_for_its_token_and_keeps_the_terminal_clean(sized, tmp_path):
     import httpx
 
-    port = lab.choose_port(None, first=18888)
+    port = lab.choose_port(None, first=19_400 + os.getpid() % 500)  # not that of another test's process
     with start(["--no-browser", "--port", str(port)], tmp_path, WORKBOOK_ROOT=str(sized.root)) as server:
         try:
             said = list(iter_until(server.stdout, "Ctrl-C"))

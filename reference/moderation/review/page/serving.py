@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from reference.moderation.review.queue import ReviewQueue
 from reference.moderation.review.types import CategoryText, Reviewer, ReviewError
+from reference.serving.listening import listening_socket
 from reference.serving.thread_server import on_thread
 
 from .app import create_app
 
 
 class ReviewPage:
-    """A bound socket and its app; `url` is complete with the token and works once `serve` runs.
+    """A listening socket and its app; `url` is complete with the token, and who opens it before `serve` runs waits.
 
     Args:
         port: 0 takes a free one.
@@ -31,13 +31,7 @@ class ReviewPage:
 
         self.queue = queue
         app = create_app(queue, reviewer, categories)
-        self._socket = socket.socket()
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            self._socket.bind(("127.0.0.1", port))
-        except OSError as error:
-            self._socket.close()
-            raise ReviewError(f"port {port} is taken ({error}); choose another with --port, or none") from error
+        self._socket = listening_socket("127.0.0.1", port, error=ReviewError, mend="choose another --port, or none")
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{app.state.token}/"
         # No access log: its lines would hold the token.
         self._server = uvicorn.Server(
