@@ -1,11 +1,13 @@
 """Engines that nobody measured: never faster than the roofline that they come from, and honest about where from."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reference.sizing.engine_model import derived
 from reference.sizing.engine_model.derived import (
     deployment_of,
     engine_from_deployment,
@@ -112,6 +114,34 @@ def test_transfer_says_from_where_and_how_far_off_it_was():
     assert "vllm_sweep" in text
     assert BF16 in text
     assert model.calibrated is None
+
+
+def test_the_error_of_a_transfer_is_that_of_closed_loops_that_count(monkeypatch):
+    """Void points were not measured well, and open loops past saturation say how long somebody waited."""
+
+    def point(load, void=None, rate=None):
+        figures = dict.fromkeys(("output_tok_s", "tpot_p50_ms", "ttft_p50_ms"), 100.0)
+        return SimpleNamespace(concurrency=load, void=void, rate=rate, **figures)
+
+    points = [point(4), point(8, void="the client erred"), point(None, rate=2.0), point(None, "late", 3.0)]
+    record = SimpleNamespace(points=points, limits=SimpleNamespace(max_model_len=2048))
+    replayed = []
+
+    def replay(model, load):
+        replayed.append(load)
+        return {"output_tok_s": 110.0, "tpot_p50_ms": 80.0, "ttft_p50_ms": 100.0}
+
+    for name, fake in {
+        "fitted": lambda key: SimpleNamespace(record=record),
+        "transferred": lambda *given, **more: None,
+        "deployment_of": lambda record: None,
+        "replay": replay,
+        "Load": SimpleNamespace(of=lambda point: point),
+    }.items():
+        monkeypatch.setattr(derived, name, fake)
+    errors = transfer_errors(("here", "there"))
+    assert replayed == [points[0]] * 2
+    assert errors == pytest.approx({"output_tok_s": 0.1, "tpot_p50_ms": 0.2, "ttft_p50_ms": 0.0})
 
 
 def test_efficiencies_of_one_gpu_say_nothing_about_another():
