@@ -25,6 +25,8 @@ def _broker_class() -> Any:
     from taskiq_redis import RedisStreamBroker
 
     class DeletingBroker(RedisStreamBroker):
+        ending = False  # set: `listen` ends after the read that is under way, one second at most
+
         def _ack_generator(self, id: str, queue_name: str) -> Callable[[], Awaitable[None]]:
             async def ack() -> None:
                 async with Redis(connection_pool=self.connection_pool) as client, client.pipeline() as pipe:
@@ -36,8 +38,10 @@ def _broker_class() -> Any:
 
         async def listen(self) -> AsyncGenerator[AckableMessage, None]:
             # XAUTOCLAIM gives a message to one consumer only and makes it young again: no lock is needed around it.
+            # A read that is cancelled while its client gives it up is a time-out to the client, and is tried again: who
+            # waits for the listener to end would wait for ever. So it looks for itself.
             async with Redis(connection_pool=self.connection_pool) as client:
-                while True:
+                while not self.ending:
                     new: Any = await client.xreadgroup(
                         self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, self.count, self.block
                     )

@@ -62,6 +62,8 @@ class Worker:
             await stop.wait()
         finally:
             finished.set()
+            for one in brokers:
+                one.ending = True
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(settings.lease_s):
                     await asyncio.gather(*listeners, return_exceptions=True)

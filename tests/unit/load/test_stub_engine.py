@@ -250,7 +250,9 @@ def test_a_killed_parent_leaves_no_orphan():
 
 
 def test_a_taken_port_is_named_in_the_error(fast):
-    with pytest.raises(RuntimeError, match=f"--port {fast.port}: Address already in use"):
+    with pytest.raises(
+        RuntimeError, match=rf"port {fast.port} on 127\.0\.0\.1: Address already in use; give another --port"
+    ):
         StubEngine(port=fast.port)
 
 
