@@ -12,7 +12,7 @@ from reference.serving.jobs.worker import Worker
 
 @pytest.mark.slow
 def test_a_worker_ends_though_the_cancellation_of_its_read_is_lost(modes_redis, monkeypatch):
-    reading, lost = asyncio.Event(), []
+    reading, lost, over = asyncio.Event(), [], []
     read = Redis.xreadgroup
 
     async def deaf(self, *given, **more):
@@ -23,6 +23,8 @@ def test_a_worker_ends_though_the_cancellation_of_its_read_is_lost(modes_redis, 
                 return await read(self, *given, **more)
             except asyncio.CancelledError:
                 lost.append(1)
+                if over:
+                    raise
 
     monkeypatch.setattr(Redis, "xreadgroup", deaf)
 
@@ -34,6 +36,7 @@ def test_a_worker_ends_though_the_cancellation_of_its_read_is_lost(modes_redis, 
             await reading.wait()
             stop.set()
             done, _ = await asyncio.wait([worker], timeout=15)
+            over.append(1)
             assert done, "it still reads"
             await worker
 
