@@ -165,9 +165,12 @@ class VllmAdapters:
         import httpx
 
         self.engine = engine
+        # No connection is kept: calls come seconds apart, and vLLM closes one that was idle for five seconds, now and
+        # then just as the next call is sent.
         self._http = httpx.Client(
-            base_url=engine.root_url, headers={"Authorization": f"Bearer {engine.api_key}"}, timeout=timeout_s
-        )
+            base_url=engine.root_url, headers={"Authorization": f"Bearer {engine.api_key}"}, timeout=timeout_s,
+            limits=httpx.Limits(max_keepalive_connections=0),
+        )  # fmt: skip
 
     def loaded(self) -> set[str]:
         """Names of the adapters that the engine serves now. Raises RolloutError if it does not answer."""
