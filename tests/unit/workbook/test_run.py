@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -41,8 +42,10 @@ def test_a_sound_notebook_leaves_values_page_and_index(sized, tmp_path):
     assert (run.folder / "q1_size.html").exists()
     assert (tmp_path / "runs" / "latest").resolve() == run.folder
     printed = [log.read_text(errors="replace") for log in run.folder.glob("*.kernel.log")]
-    # ipykernel says on a busy machine that a flush timed out; anything else beside the cells is a fault.
-    assert not "".join(printed).replace("IOStream.flush timed out", "").strip(), printed
+    # ipykernel says on a busy machine that a flush timed out, and libzmq, now and then, that an ending kernel's wake-up
+    # pipe is gone; anything else beside the cells is a fault.
+    known = r"IOStream\.flush timed out|Assertion failed: pfd\.revents & POLLIN \(src/signaler\.cpp:\d+\)"
+    assert not re.sub(known, "", "".join(printed)).strip(), printed
     assert {path.name: path.read_bytes() for path in sized.notebooks.iterdir()} == before
 
 
