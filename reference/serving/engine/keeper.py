@@ -23,6 +23,7 @@ from typing import Any
 from reference.serving.engine import state as files
 from reference.serving.engine.failures import explain_failure
 from reference.serving.engine.spec import EngineSpec
+from reference.serving.exposition import GENERATED, RUNNING, WAITING, samples
 from reference.serving.waiting import wait_until
 
 POLL_S = 0.2
@@ -45,14 +46,9 @@ def activity(state: files.State) -> float | None:
     status, text = files.get(f"{state.root_url}/metrics")
     if status != 200:
         return None
-    names = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total", "vllm:request_success_total")
-    total = 0.0
-    for line in text.splitlines():
-        if line.startswith(names):
-            total += float(line.rsplit(" ", 1)[1])
-        elif line.startswith("vllm:num_requests_") and float(line.rsplit(" ", 1)[1]) > 0:
-            return time.monotonic()  # busy now
-    return total
+    if sum(samples(text, RUNNING, WAITING).values()) > 0:
+        return time.monotonic()  # busy now
+    return sum(samples(text, "vllm:prompt_tokens_total", GENERATED, "vllm:request_success_total").values())
 
 
 def stop_server(server: subprocess.Popen[bytes], patience_s: float) -> None:

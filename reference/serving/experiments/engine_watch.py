@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reference.serving.exposition import GENERATED, RUNNING, samples
 from reference.serving.waiting import wait_until_async
 
 if TYPE_CHECKING:
@@ -19,47 +20,68 @@ if TYPE_CHECKING:
 _LOOK_S = 0.2
 
 
+@dataclass(frozen=True)
+class Look:
+    """The engine at one moment (seconds of `perf_counter`): requests running, tokens generated since its start."""
+
+    at_s: float
+    running: float
+    generated: float
+
+
 @dataclass
 class Watch:
-    """The engine's counters over a while."""
+    """The engine's counters over a while, from looks at it: tokens generated, seconds in which it had a request."""
 
     tokens: float = 0.0
     busy_s: float = 0.0
 
+    def between(self, before: Look, after: Look) -> None:
+        """Adds the time between two looks that follow each other.
+
+        Wholly busy if both found a request. Half of it if one did, where begin or end lies anywhere between them with
+        equal chance; and half of it if none did but tokens were generated: work shorter than the time between two
+        looks, which must not count as nothing.
+        """
+        made = after.generated - before.generated
+        found = (before.running > 0) + (after.running > 0)
+        self.tokens += made
+        self.busy_s += (after.at_s - before.at_s) * (found / 2 if found else 0.5 * (made > 0))
+
 
 @contextlib.asynccontextmanager
 async def watching(http: httpx.AsyncClient, engine: Serves) -> AsyncIterator[Watch]:
-    """Looks at the engine's /metrics every 0.2 s; a look that finds a request counts as busy until the next."""
+    """Looks at the engine's /metrics as the block begins, every 0.2 s, and as it ends; read the watch after that."""
+    import httpx
+
     root = engine.base_url.removesuffix("/v1")
     watch = Watch()
 
-    async def look() -> tuple[float, float]:
-        text = (await http.get(f"{root}/metrics")).text
-        values = {"vllm:num_requests_running": 0.0, "vllm:generation_tokens_total": 0.0}
-        for line in text.splitlines():
-            name = line.split("{", 1)[0].split(" ", 1)[0]
-            if name in values:
-                values[name] += float(line.rsplit(" ", 1)[1])
-        return values["vllm:num_requests_running"], values["vllm:generation_tokens_total"]
+    async def look() -> Look:
+        found = samples((await http.get(f"{root}/metrics")).text, RUNNING, GENERATED)
+        return Look(time.perf_counter(), found.get(RUNNING, 0.0), found.get(GENERATED, 0.0))
+
+    last = await look()
+
+    async def go_on() -> None:
+        nonlocal last
+        now = await look()
+        watch.between(last, now)
+        last = now
 
     async def keep() -> None:
-        last, (running, _) = time.perf_counter(), await look()
         while True:
             await asyncio.sleep(_LOOK_S)
-            now, before = time.perf_counter(), running
-            running, _ = await look()
-            if before or running:
-                watch.busy_s += now - last
-            last = now
+            with contextlib.suppress(httpx.HTTPError):  # the next look has the time since the last that succeeded
+                await go_on()
 
-    _, begun = await look()
     task = asyncio.create_task(keep())
     try:
         yield watch
     finally:
         task.cancel()
         await asyncio.wait([task])
-        watch.tokens = (await look())[1] - begun
+        await go_on()
 
 
 async def drained(engine: Serves, timeout_s: float = 10.0) -> None:

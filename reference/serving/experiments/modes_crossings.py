@@ -30,7 +30,8 @@ def crossings(result: Comparison, *, in_time: float = 0.95, gain: float = 0.1) -
     """Loads (arrival rate over the roof's) at which the choice of a mode changes; 0.0 and None as in `crossing`.
 
     `sync late`, `streaming late`: fewer than `in_time` of all requests are answered in time. `jobs answer more`: more
-    requests than sync, by `gain`. `batch saves little`: sync needs at most `gain` more engine seconds per answer.
+    requests than sync, by `gain`. `batch saves little`: sync needs at most `gain` more engine seconds per answer, of
+    the loads at which both answered something (without an answer nothing can be said of its price).
     """
     by_mode = {mode: result.of(mode) for mode in Mode}
     loads = [one.share for one in by_mode[Mode.SYNC]]
@@ -40,10 +41,14 @@ def crossings(result: Comparison, *, in_time: float = 0.95, gain: float = 0.1) -
 
     now, later, bulk = by_mode[Mode.SYNC], by_mode[Mode.ASYNC], by_mode[Mode.BATCH]
     more = [b.answered / max(1, a.answered) for a, b in zip(now, later, strict=True)]
-    dearer = [(a.held_s / max(1, a.answered)) / (b.held_s / max(1, b.answered)) for a, b in zip(now, bulk, strict=True)]
+    dearer = {
+        a.share: (a.held_s / a.answered) / (b.held_s / b.answered)
+        for a, b in zip(now, bulk, strict=True)
+        if a.answered and b.answered and b.held_s > 0
+    }
     return {
         "sync late": crossing(loads, useful(Mode.SYNC), in_time, rising=False),
         "streaming late": crossing(loads, useful(Mode.STREAMING), in_time, rising=False),
         "jobs answer more": crossing(loads, more, 1 + gain, rising=True),
-        "batch saves little": crossing(loads, dearer, 1 + gain, rising=False),
+        "batch saves little": crossing([*dearer], [*dearer.values()], 1 + gain, rising=False) if dearer else None,
     }

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from reference.serving.exposition import RUNNING, WAITING, samples
 from reference.serving.gateway.breaker import CircuitBreaker
 from reference.serving.gateway.errors import GatewayError, unavailable
 from reference.serving.gateway.metrics import Metrics
@@ -267,20 +268,11 @@ async def probe(client: httpx.AsyncClient, timeout_s: float) -> Probe:
         return Probe(False, None, None)
     if reply.status_code != 200:
         return Probe(True, None, None)
-    return Probe(True, _gauge(reply.text, "num_requests_waiting"), _gauge(reply.text, "num_requests_running"))
-
-
-def _gauge(exposition: str, name: str) -> float | None:
-    """Sum of a `vllm:` gauge over its label sets (data-parallel engines have several)."""
-    values = [
-        line.rsplit(" ", 1)[-1]
-        for line in exposition.splitlines()
-        if line.startswith((f"vllm:{name}{{", f"vllm:{name} "))
-    ]
     try:
-        return sum(float(value) for value in values) if values else None
-    except ValueError:
-        return None
+        found = samples(reply.text, WAITING, RUNNING)
+    except ValueError:  # not an exposition: some other server's page
+        return Probe(True, None, None)
+    return Probe(True, found.get(WAITING), found.get(RUNNING))
 
 
 def require_engine_model(model: str, served: list[str]) -> None:

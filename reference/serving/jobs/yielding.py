@@ -7,6 +7,8 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+from reference.serving.exposition import RUNNING, WAITING, samples
+
 if TYPE_CHECKING:
     import httpx
 
@@ -18,12 +20,7 @@ def engine_load(client: httpx.AsyncClient, engine_url: str) -> Callable[[], Awai
     root = engine_url.rstrip("/").removesuffix("/v1")
 
     async def load() -> float:
-        text = (await client.get(f"{root}/metrics", timeout=2.0)).text
-        total = 0.0
-        for line in text.splitlines():
-            if line.startswith(("vllm:num_requests_running", "vllm:num_requests_waiting{")):
-                total += float(line.rsplit(" ", 1)[1])
-        return total
+        return sum(samples((await client.get(f"{root}/metrics", timeout=2.0)).text, RUNNING, WAITING).values())
 
     return load
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference.serving.exposition import RUNNING, WAITING, samples
 from reference.serving.gateway.breaker import CircuitBreaker, State
 from reference.serving.gateway.errors import GatewayError, unavailable
 from reference.serving.gateway.exact_cache import Answer, Choice, cache_digest
@@ -16,7 +17,7 @@ from reference.serving.gateway.generation import Generation, NotShared, assemble
 from reference.serving.gateway.guard import MemoGuards, OpenDecision, OpenStreamGuard
 from reference.serving.gateway.keys import ApiKey, InvalidKeySpec, KeyStore, new_key
 from reference.serving.gateway.settings import Settings, SettingsError
-from reference.serving.gateway.upstream import Delta, Finish, Usage, _Broken, _events, _gauge
+from reference.serving.gateway.upstream import Delta, Finish, Usage, _Broken, _events
 from reference.serving.redis_store import connect
 
 
@@ -323,8 +324,7 @@ class TestEngineStream:
     def test_gauges_are_summed_over_engines(self):
         text = '# HELP vllm:num_requests_waiting\nvllm:num_requests_waiting{engine="0"} 2.0\n'
         text += 'vllm:num_requests_waiting{engine="1"} 3.0\nvllm:num_requests_waiting_by_reason{x="y"} 9.0\n'
-        assert _gauge(text, "num_requests_waiting") == 5
-        assert _gauge(text, "num_requests_running") is None
+        assert samples(text, WAITING, RUNNING) == {WAITING: 5}
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0, "1"), (0.2, "1"), (1, "1"), (1.01, "2"), (59.5, "60")])

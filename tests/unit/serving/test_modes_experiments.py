@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import time
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "fakes"))
 from thread_worker import worker_on_a_thread
 
 from reference.serving.experiments import modes_comparison, modes_crossings, modes_fleet, modes_lane, modes_resume
-from reference.serving.experiments.engine_watch import Watch, drained
+from reference.serving.experiments.engine_watch import Look, Watch, drained, watching
 from reference.serving.experiments.modes_clients import End, Mode, Outcome
 from reference.serving.experiments.modes_comparison import Comparison, summarise
 from reference.serving.experiments.modes_crossings import crossing
@@ -221,6 +225,55 @@ def test_crossings_name_the_load_at_which_a_mode_stops_to_pay():
     assert 0.5 < found["batch saves little"] < 1.5
 
 
+def test_a_load_without_an_answer_or_without_work_says_nothing_of_what_a_batch_saves():
+    answered = [Outcome(Mode.SYNC, 0, 0.0, End.ANSWERED, 1.0, 1.0, 4), Outcome(Mode.SYNC, 1, 1.0, End.TIMED_OUT)]
+    one = summarise(Mode.SYNC, 0.5, 1.0, answered, Watch(), Roof(1.0, 1, 1, 1.0, 4), 1.0)
+
+    def saves(batch_answered, batch_held):
+        points = []
+        for share, sync_answered, sync_held in ((0.5, 0, 9.0), (1.0, 1, 9.0), (1.5, 1, 1.0)):
+            usual = {"share": share, "answered": sync_answered, "held_s": sync_held}
+            unlike = {Mode.BATCH: {"answered": batch_answered, "held_s": batch_held}}
+            points += [replace(one, mode=mode, **{**usual, **unlike.get(mode, {})}) for mode in Mode]
+        return modes_crossings.crossings(Comparison(Roof(1.0, 1, 1, 1.0, 4), 1.0, tuple(points), {}))
+
+    assert 1.0 < saves(1, 1.0)["batch saves little"] < 1.5
+    assert saves(1, 0.0)["batch saves little"] is None
+    assert saves(0, 1.0)["batch saves little"] is None
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 9), st.integers(0, 3), st.integers(0, 50)), min_size=2, max_size=9))
+def test_an_engine_is_busy_for_no_longer_than_it_was_watched_and_not_for_nothing(steps):
+    watch, at, generated, looks = Watch(), 0.0, 0.0, []
+    for pause, running, made in steps:
+        at, generated = at + pause, generated + made
+        looks.append(Look(at, running, generated))
+    for before, after in pairwise(looks):
+        watch.between(before, after)
+    watched = looks[-1].at_s - looks[0].at_s
+    assert watch.tokens == sum(made for _, _, made in steps[1:])
+    assert 0 <= watch.busy_s <= watched * (1 + 1e-9)
+    if all(running for _, running, _ in steps):
+        assert watch.busy_s == pytest.approx(watched)
+    if any(made for _, _, made in steps[1:]):
+        assert watch.busy_s > 0
+
+
+def test_work_shorter_than_the_time_between_two_looks_is_seen(stub):
+    async def short():
+        async with httpx.AsyncClient(trust_env=False) as http, watching(http, stub) as watch:
+            begun = time.perf_counter()
+            body = {"model": stub.model, "messages": [{"role": "user", "content": "x"}], "max_tokens": 2}
+            headers = {"authorization": f"Bearer {stub.api_key}"}
+            reply = await http.post(f"{stub.base_url}/chat/completions", json=body, headers=headers)
+            reply.raise_for_status()
+            return watch, time.perf_counter() - begun
+
+    watch, took = asyncio.run(short())
+    assert watch.tokens == 2
+    assert took / 4 < watch.busy_s < 2 * took + 1
+
+
 async def test_a_look_that_finds_room_lets_as_many_low_jobs_start_and_no_more(monkeypatch):
     monkeypatch.setattr(yielding, "_LOOK_S", 60.0)  # a look stays fresh however slow the machine is
     looks = []
@@ -250,8 +303,6 @@ async def test_low_jobs_wait_while_the_engine_is_full(monkeypatch):
 
 
 async def test_a_low_job_starts_after_its_longest_wait_and_when_the_engine_does_not_say():
-    import httpx
-
     async def busy():
         return 99.0
 
