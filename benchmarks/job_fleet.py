@@ -82,7 +82,7 @@ async def _real(url: str, at: Any, seconds: Any, rule: Scaling, kills: tuple[flo
             first: list[str] = []
             opened = time.time()
             await _feed(store, sender, [0.0] * 16, [0.2] * 16, first)  # until all workers are up
-            while (await store.running()) + sum((await store.depths()).values()):  # noqa: ASYNC110 - other processes
+            while await store.unfinished():  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.05)
             warm = [one for job in first if (one := await store.get(job)) is not None]
             first_start = min(one.started for one in warm) - opened
@@ -94,13 +94,14 @@ async def _real(url: str, at: Any, seconds: Any, rule: Scaling, kills: tuple[flo
             ids: list[str] = []
             feeding = asyncio.create_task(_feed(store, sender, at, seconds, ids))
             waiting_kills, wants = deque(kills), deque[tuple[float, int]]()
-            left, looked, retiring = 1, -rule.every_s, []
-            while not feeding.done() or left:
+            left, looked, retiring, fed = 1, -rule.every_s, [], False
+            while not fed or left:
+                fed = feeding.done()  # before the look: what is handed in behind it is not in it
                 now = time.monotonic() - begun
                 if waiting_kills and now >= waiting_kills[0]:
                     waiting_kills.popleft()
                     await asyncio.to_thread(fleet.kill)
-                left = sum((await store.depths()).values()) + await store.running()
+                left = await store.unfinished()
                 if now - looked >= rule.every_s:
                     looked = now
                     want = wanted_workers(left, MEAN_S, SLOTS, rule.target_wait_s, rule.least, rule.most)

@@ -248,18 +248,23 @@ print(f"{engine.model}, up to {engine.max_model_len:,} tokens, on {machine_text(
 # ### 4.1 Load: measure the ruler first
 #
 # A load generator has limits of its own; beyond them it measures itself. So it first measures a server whose latency we
-# know. Points at which it errs by more than a tenth are void, whatever they look like.
+# know. Points at which it errs by more than a tenth are void, whatever they look like. If that leaves too few, something
+# held the machine up just then: ruler and load once more.
 
 # %%
-from reference.serving.load import calibrate_client, closed_loop, mark_void, open_loop
+from functools import partial
 
-ruler = calibrate_client(
+from reference.serving.load import calibrate_client, closed_loop, mark_void, open_loop, send_valid
+
+calibrate = partial(
+    calibrate_client,
     [1, max(fit_concurrencies + held_out_concurrencies)],
     ttft_ms=50,
     itl_ms=10,
     prompt_tokens=prompt_tokens,
     output_tokens=output_tokens,
 )
+ruler = calibrate()
 ruler.to_dataframe()[
     ["concurrency", "n", "ttft_error_p50_ms", "ttft_error_mean_ms", "tpot_error_p50_ms", "stub_ttft_late_ms"]
 ].round(1)
@@ -282,18 +287,15 @@ def fit_points(run):
 
 load = {"prompt_tokens": prompt_tokens, "output_tokens": output_tokens, "output_spread": 0.25}
 server = (engine.base_url, engine.model, engine.api_key)
-seen = mark_void(
-    closed_loop(*server, concurrencies=fit_concurrencies, requests=lambda c: max(6, waves * c), **load), ruler
-)
+users = partial(closed_loop, *server, requests=lambda c: max(6, waves * c), **load)
+seen, ruler = send_valid(partial(users, concurrencies=fit_concurrencies), calibrate, ruler, least=2)
 model = fit_load(fit_points(seen))
 prediction = pd.DataFrame([dataclasses.asdict(model.predict(c)) for c in held_out_concurrencies])
 print(f"fitted: a step takes {model.step_base_ms:.1f} ms + {model.step_per_sequence_ms:.2f} ms per sequence")
 prediction.round(1)
 
 # %%
-unseen = mark_void(
-    closed_loop(*server, concurrencies=held_out_concurrencies, requests=lambda c: max(6, waves * c), **load), ruler
-)
+unseen, ruler = send_valid(partial(users, concurrencies=held_out_concurrencies), calibrate, ruler, least=1)
 errors = model.compare(fit_points(unseen))
 evidence = measured_here(unseen.conditions["command"], sum(p.n for p in unseen.points),
                          f"TPOT p50 to p95 up to {max(p.tpot_ms.p95 / p.tpot_ms.p50 for p in unseen.valid()):.2f}x")  # fmt: skip

@@ -406,7 +406,8 @@ ruin = {
     name: ruinous_wrong_answer(curve(some, [threshold])[0], traffic, Prices(call, a.lookup_cost.value, 0.0))
     for name, some in (("with guards", guarded), ("threshold alone", plain))
 }
-record("ruinous_wrong_answer", ruin, unit="dollar", evidence="DERIVED")
+record("ruinous_wrong_answer", {name: None if np.isinf(value) else value for name, value in ruin.items()},
+       unit="dollar", evidence="DERIVED")  # fmt: skip
 print(
     f"one GPT-4 call of the bill: ${call:.3f}; at {threshold:.2f} the cache stops paying when a wrong answer costs more than"
 )
@@ -441,6 +442,7 @@ asked = [variant for variant in VARIANTS if variant.name in wanted]
 quiet = {
     "guardrails": False,
     "cache_enabled": False,
+    "connect_timeout_s": 60,  # a machine that pauses is no fault of a prompt
     "default_rpm": 10**6,
     "default_tpm": 6 * 10**7,
     "redis_url": redis_url,

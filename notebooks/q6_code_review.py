@@ -76,13 +76,15 @@ from reference.agents.evaluation.releases import load_all
 from reference.agents.experiments.sizes import sizes_of, window_rows
 
 releases, missing = load_all(profile)
+for why in missing:
+    print("left out:", why)
 sizes = sizes_of(releases)[:sizes_n]
+windows = window_rows(sizes, (500, 1000, 2000, 4000, 8000, 16000, 32000))
 tokens = np.array([one.tokens for one in sizes])
 per_line = float(np.median([one.tokens / max(one.lines, 1) for one in sizes]))
 quantiles = {f"p{q}": float(np.percentile(tokens, q)) for q in (50, 75, 90)}
 record("diff_tokens", quantiles | {"per_line": per_line}, unit="token",
        evidence=measured_here("sizes_of(releases)", len(sizes), "quantiles"))  # fmt: skip
-windows = window_rows(sizes, (500, 1000, 2000, 4000, 8000, 16000, 32000))
 print(
     f"{len(sizes)} changes; a changed line with its context takes {per_line:.0f} tokens, so 200 lines take {200 * per_line:,.0f}"
 )

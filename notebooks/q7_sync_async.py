@@ -322,7 +322,7 @@ lanes = in_a_loop(
     live_beside_batch(service, roof, share=live_share, seconds=live_seconds, yields_at=yields_at, slots=at_once)
 )
 alone = lanes[0].quantile(0.5)
-ratios = {f"gives way at {one.yields_at}": one.quantile(0.5) / alone for one in lanes[1:] if one.first_s}
+ratios = {f"gives way at {one.yields_at}": one.quantile(0.5) / alone for one in lanes[1:] if one.first_s and alone}
 record("live_ttft_beside_batch", ratios,
        evidence=measured_here("live_beside_batch", sum(one.n for one in lanes), "ratio of medians, one run"))  # fmt: skip
 record("batch_per_s_beside_live", {f"gives way at {one.yields_at}": one.batch_per_s for one in lanes[1:]},
@@ -421,7 +421,7 @@ with service.workers(1):
     while service.receiver.refused < 2 and time.monotonic() - began < 20:
         time.sleep(0.05)
     service.receiver.up = True
-    service.receiver.wait(1, 20)
+    service.receiver.wait(1, 60)
 told = service.receiver.seen[0]
 key = secret.encode()
 checks = {
@@ -555,6 +555,9 @@ from reference.sizing.inference_modes.fleet_simulation import Spot
 from reference.sizing.pipeline import ServiceTime
 
 took = [one.last_s for one in result.outcomes[Mode.SYNC, shares[0]] if one.last_s]
+if len(took) < 2:  # nobody waited long enough: the machine was busy otherwise
+    took = [roof.one_s, at_once / roof.requests_per_s]
+    print("hardly a call was answered in time; a job takes as long as in 4.4, alone or in a full batch")
 setting = Setting(ServiceTime.empirical(took), slots=at_once, usd_per_hour=usd_per_hour, seconds=3600 * fleet_hours,
                   deadline_s=300.0, spot=Spot(spot_per_hour, 0.4, notice_s=30.0))  # fmt: skip
 at, work = setting.arrivals(3.0, 4.0)

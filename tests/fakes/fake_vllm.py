@@ -1,6 +1,7 @@
 """A stand-in for vLLM's server process, for life-cycle tests only: what matters is how it starts, dies and answers.
 
-fake_vllm.py PORT NAME[,NAME...] [--delay S] [--exit CODE --say TEXT] [--stubborn] [--child] [--busy]
+fake_vllm.py PORT NAME[,NAME...] [--delay S] [--exit CODE --say TEXT] [--stubborn] [--child]
+    [--busy] [--busy-until FILE]
 """
 
 import argparse
@@ -21,6 +22,7 @@ parser.add_argument("--say", default="")
 parser.add_argument("--stubborn", action="store_true", help="ignore SIGTERM")
 parser.add_argument("--child", action="store_true", help="have a worker process that outlives a killed parent")
 parser.add_argument("--busy", action="store_true", help="report a running request for ever")
+parser.add_argument("--busy-until", metavar="FILE", help="report a running request until the file is there")
 given = parser.parse_args()
 
 
@@ -34,7 +36,8 @@ class Handler(BaseHTTPRequestHandler):
         if self.path == "/v1/models":
             return self.answer(200, json.dumps({"data": [{"id": name} for name in given.names.split(",")]}))
         if self.path == "/metrics":
-            return self.answer(200, f"vllm:num_requests_running {1.0 if given.busy else 0.0}\n")
+            busy = given.busy or (given.busy_until and not os.path.exists(given.busy_until))
+            return self.answer(200, f"vllm:num_requests_running {1.0 if busy else 0.0}\n")
         return self.answer(200, "")
 
     def answer(self, status, body):

@@ -144,8 +144,9 @@ def resumed(one: Resumed) -> Any:
         ax.axvspan(one.before[-1].at_s, shift, color=LIGHT, alpha=0.6)
         ax.text(one.before[-1].at_s + one.away_s / 2, max(one.numbers) * 0.94, "no connection", ha="center", va="top",
                 fontsize=8, color=GREY)  # fmt: skip
-        note(ax, f"comes back with Last-Event-ID: {one.before[-1].number}",
-             (shift + one.after[0].at_s, one.after[0].number), (-190, 8), GREEN)  # fmt: skip
+        if one.after:  # nothing is left where an engine sent its tokens in a few large events, before the cut
+            note(ax, f"comes back with Last-Event-ID: {one.before[-1].number}",
+                 (shift + one.after[0].at_s, one.after[0].number), (-190, 8), GREEN)  # fmt: skip
         ax.set(xlabel="seconds since the request", ylabel="number of the event", ylim=(0, None),
                title=f"{one.lost} events lost, {one.doubled} doubled; the engine went on meanwhile")  # fmt: skip
         ax.legend(loc="upper left")

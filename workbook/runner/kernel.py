@@ -108,6 +108,7 @@ class Engine(NBClientEngine):
             kernel_name=kernel_name,
             timeout=execution_timeout,
             startup_timeout=start_timeout,
+            iopub_timeout=60,  # after a cell's reply; nbclient's own 4 s lose outputs on a machine that pauses
             resources={"metadata": {"path": folder or os.getcwd()}},
             **(hooks or {}),
         )

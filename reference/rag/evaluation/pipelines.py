@@ -19,6 +19,9 @@ BASES = {
     "hybrid + rerank": "hybrid (RRF)",
 }
 DEPTH = 20  # hits that metrics look at, and candidates of the reranker
+# A pause of the machine is no fault of the vectors: given up, they would be missing from what is measured, and `dense`
+# alone would have nothing to answer with.
+PATIENCE_S = 600.0
 
 
 def staged_pipelines(
@@ -33,7 +36,7 @@ def staged_pipelines(
 
     Nothing is skipped for being confident and there is no deadline: every stage that is named runs.
     """
-    settings = SearchSettings(skip_rerank_above=2.0)
+    settings = SearchSettings(skip_rerank_above=2.0, dense_timeout_s=PATIENCE_S)
 
     def feedback(query: str, names: Any) -> list[Any]:
         return lexical.search([query], 5, list(names))[0]

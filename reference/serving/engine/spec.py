@@ -152,6 +152,9 @@ class EngineSpec:
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
             "PYTHONUNBUFFERED": "1",
+            # Longer than clients keep a connection that is idle (5 s in httpx, 60 s in vLLM's load generator). Where
+            # the server is first, with 5 s, it closes one now and then just as a call is sent on it.
+            "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": os.environ.get("VLLM_HTTP_TIMEOUT_KEEP_ALIVE", "120"),
             # Bytecode is kept, also where it is switched off (many container images): three processes of a server would
             # compile a thousand modules of vLLM each, at every start.
             "PYTHONDONTWRITEBYTECODE": "",

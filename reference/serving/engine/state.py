@@ -10,6 +10,7 @@ $cache/engine/ (readable by the user only: it holds the key)
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import urllib.error
@@ -143,7 +144,7 @@ def living_leases() -> list[int]:
 
 
 def get(url: str, key: str | None = None, timeout: float = 5.0) -> tuple[int, str]:
-    """GET a loopback address past any proxy; (status, body), status 0 if nobody answers."""
+    """GET a loopback address past any proxy; (status, body), status 0 if nobody answers, or not to the end."""
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {key}"} if key else {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -151,7 +152,7 @@ def get(url: str, key: str | None = None, timeout: float = 5.0) -> tuple[int, st
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, ""
-    except (OSError, ValueError):
+    except (OSError, ValueError, http.client.HTTPException):
         return 0, ""
 
 

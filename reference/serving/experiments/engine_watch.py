@@ -94,6 +94,9 @@ async def drained(engine: Serves, timeout_s: float = 10.0) -> None:
         load = engine_load(http, engine.base_url)
 
         async def idle() -> bool:
-            return await load() <= 0
+            try:
+                return await load() <= 0
+            except httpx.HTTPError:  # too busy to say
+                return False
 
         await wait_until_async(idle, timeout_s, every_s=0.1)

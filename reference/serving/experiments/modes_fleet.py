@@ -14,7 +14,6 @@ from reference.serving.waiting import wait_until_async
 
 if TYPE_CHECKING:
     from reference.serving.jobs.settings import JobSettings
-    from reference.serving.jobs.store import JobStore
 
 _LOOK_S = 0.2
 _DOWN_AFTER_S = 2.0
@@ -80,7 +79,7 @@ async def burst(
         return ids
 
     async def nothing_left() -> bool:
-        return not await _left(store)
+        return not await store.unfinished()
 
     looks: list[Look] = []
     killed: float | None = None
@@ -95,7 +94,7 @@ async def burst(
             left, changed, needed = jobs, time.monotonic(), time.monotonic()
             going: asyncio.Task[None] | None = None
             while left and time.monotonic() - changed < give_up_s:
-                now_left = await _left(store)
+                now_left = await store.unfinished()
                 changed = time.monotonic() if now_left != left else changed
                 left = now_left
                 wanted = fleets.wanted_workers(left, job_s, slots, target_wait_s, 0, most)
@@ -161,12 +160,13 @@ async def poisoned(settings: JobSettings, *, others: int, max_attempts: int = 2,
             await sender.send(Lane.NORMAL, job.id)
             ids.append(job.id)
         with fleets.running(settings, 2, drills=True) as fleet:
-            while await _left(store) and time.monotonic() - begun < give_up_s:
+            while await store.unfinished() and time.monotonic() - begun < give_up_s:
                 gone = await asyncio.to_thread(fleet.reap)
                 deaths += gone
                 for _ in range(gone):
                     fleet.start()
                 await asyncio.sleep(0.1)
+            deaths += await asyncio.to_thread(fleet.reap)  # one whose job was given up before the next look
         jobs = [await store.get(one) for one in ids]
         letters = await store.dead_letters("poison")
     finally:
@@ -175,7 +175,3 @@ async def poisoned(settings: JobSettings, *, others: int, max_attempts: int = 2,
     good = sum(job is not None and job.state is State.SUCCEEDED for job in jobs[1:])
     reason, tried = (letters[0].error, letters[0].attempts) if letters else ("none", 0)
     return Poisoned(reason, tried, deaths, good, others, time.monotonic() - begun)
-
-
-async def _left(store: JobStore) -> int:
-    return sum((await store.depths()).values()) + await store.running()

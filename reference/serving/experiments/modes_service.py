@@ -160,7 +160,7 @@ class ModesService:
         given = {"authorization": f"Bearer {key or self.gateway.api_key}", **(headers or {})}
         return httpx.request(method, f"{self.base_url}{path}", headers=given, timeout=60, trust_env=False, **options)
 
-    def ended(self, job_id: str, timeout_s: float = 60.0) -> dict[str, Any]:
+    def ended(self, job_id: str, timeout_s: float = 120.0) -> dict[str, Any]:
         """Polls a job until it has ended; its status. Raises TimeoutError."""
         status: dict[str, Any] = {}
 

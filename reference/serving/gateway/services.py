@@ -111,7 +111,8 @@ def build(
     from reference.serving.redis_store import connect_async
 
     metrics = Metrics()
-    client = connect_async(settings.redis_url or None, timeout_s=settings.redis_timeout_s)
+    timeout_s = settings.redis_timeout_s
+    client = connect_async(settings.redis_url or None, timeout_s=timeout_s, connect_timeout_s=timeout_s)
     gate = RedisGate(client, settings.redis_retry_s)
 
     def breaker_changed(state: State) -> None:

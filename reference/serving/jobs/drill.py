@@ -61,12 +61,13 @@ async def drill(
             begun = time.monotonic()
             ids: list[str] = []
             feeding = asyncio.create_task(_feed(store, sender, jobs, job_s, rate_per_s, ids))
-            next_kill, last, changed, ended_at_kill = begun + kill_every_s, -1, begun, 0
-            while not feeding.done() or last:
-                left = sum((await store.depths()).values()) + await store.running()
+            next_kill, last, changed, ended_at_kill, fed = begun + kill_every_s, -1, begun, 0, False
+            while not fed or last:
+                fed = feeding.done()  # before the look: what is handed in behind it is not in it
+                left = await store.unfinished()
                 if left != last:
                     last, changed = left, time.monotonic()
-                if feeding.done() and time.monotonic() - changed > give_up_s:
+                if fed and time.monotonic() - changed > give_up_s:
                     break
                 ended = len(ids) - left
                 if kill_every_s and time.monotonic() >= next_kill and ended > ended_at_kill:

@@ -196,6 +196,14 @@ class JobStore:
         """Jobs that some worker holds."""
         return int(await cast("Any", self.client.zcard(self.key("running"))))
 
+    async def unfinished(self) -> int:
+        """Jobs that wait or run, at one moment: asked one after the other, a job that goes back to its queue in between
+        would be in neither."""
+        pipe = self.client.pipeline(transaction=True)
+        for name in (*(self.key("waiting", lane) for lane in Lane), self.key("running")):
+            pipe.zcard(name)
+        return sum(await pipe.execute())
+
     async def dead_letters(self, tenant: str | None = None, most: int = 100) -> list[Job]:
         """Jobs that failed for good, latest first, with the reason in `error`."""
         found = await cast("Any", self.client.zrevrange(self.key("dead"), 0, -1))

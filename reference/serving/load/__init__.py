@@ -1,12 +1,19 @@
 """Load tests whose own error is known.
 
 `closed_loop` and `open_loop` send load with the client of `vllm bench serve` and return a `LoadRun`; `calibrate_client`
-runs the same client against a stub of known latency, and `mark_void` voids what it could not have measured. `replay`
+runs the same client against a stub of known latency, and `mark_void` voids what it could not have measured; where that
+leaves too little, `send_valid` measures both once more. `replay`
 sends a trace of arrivals or given lengths and returns every request, so that a simulation can be held against it.
 `zipf_requests` and `expected_hit_rate` are the workload of the exact cache.
 """
 
-from reference.serving.load.calibration import CalibrationPoint, ClientCalibration, calibrate_client, mark_void
+from reference.serving.load.calibration import (
+    CalibrationPoint,
+    ClientCalibration,
+    calibrate_client,
+    mark_void,
+    send_valid,
+)
 from reference.serving.load.generator import LoadGenerator, LoadGeneratorError, require_loopback, shared_generator
 from reference.serving.load.records import LoadPoint, RequestRecord, Summary, summarise
 from reference.serving.load.replay import Replay, check_arrivals, replay
@@ -33,6 +40,7 @@ __all__ = [
     "question",
     "replay",
     "require_loopback",
+    "send_valid",
     "shared_generator",
     "summarise",
     "zipf_probabilities",

@@ -7,7 +7,7 @@ the client is busier here than in the test that it calibrates: the bound errs on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -159,6 +159,31 @@ def mark_void(run: LoadRun, calibration: ClientCalibration, tolerance: float = 0
     if not tolerance > 0:
         raise ValueError(f"tolerance must be > 0, got {tolerance}")
     return replace(run, points=tuple(_judge(point, calibration, tolerance) for point in run.points))
+
+
+def send_valid(
+    send: Callable[[], LoadRun],
+    calibrate: Callable[[], ClientCalibration],
+    calibration: ClientCalibration,
+    least: int,
+) -> tuple[LoadRun, ClientCalibration]:
+    """`send()` with its void points marked, and the calibration that judged it: `calibration`, or a new one.
+
+    Where fewer than `least` points are valid, both are done once more: a machine that paused during the few seconds of
+    a calibration voids all that it judges. Raises ValueError with the reasons where the second time is no better.
+    """
+    run = mark_void(send(), calibration)
+    if len(run.valid()) < least:
+        calibration = calibrate()
+        run = mark_void(send(), calibration)
+    if len(run.valid()) < least:
+        reasons = "; ".join(f"{point.label}: {point.void_reason}" for point in run.points if point.void)
+        raise ValueError(
+            f"not measured: {len(run.valid())} of {len(run)} load points are valid, {least} are needed, also at the "
+            f"second try ({reasons}). Measure while nothing else runs; an engine as fast as that may be beyond this "
+            "client"
+        )
+    return run, calibration
 
 
 def _judge(point: LoadPoint, calibration: ClientCalibration, tolerance: float) -> LoadPoint:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reference.serving.rollout.versions.task import Case
 
-from .prompts import Examples, Variant, intent_in, request_body
+from .prompts import Examples, PromptError, Variant, intent_in, request_body
 
 if TYPE_CHECKING:
     import openai
@@ -59,8 +59,14 @@ class Measured:
         return wilson(sum(reply.correct for reply in self.replies), self.n)
 
     def mean(self, what: str) -> float:
-        """Tokens per request: of `input`, `cached` or `output`, over the requests that were answered."""
-        return fmean(getattr(reply, what) for reply in self.replies if not reply.error)
+        """Tokens per request: of `input`, `cached` or `output`, over the requests that were answered.
+
+        Raises PromptError if none was: there is nothing to tell then.
+        """
+        answered = [getattr(reply, what) for reply in self.replies if not reply.error]
+        if not answered:
+            raise PromptError(f"replies: none of {self.n} to {self.variant.name} was answered: {self.replies[0].error}")
+        return fmean(answered)
 
 
 def measure(

@@ -22,7 +22,7 @@ from reference.serving.rollout.routing.client import VersionedClient
 from reference.serving.rollout.routing.recorder import MemoryOutcomes, RedisOutcomes, VersionMetrics
 from reference.serving.rollout.routing.router import Router
 from reference.serving.rollout.statistics.monitor import SequentialMonitor
-from reference.serving.rollout.types import CANDIDATE, Policy, RolloutError, RolloutState
+from reference.serving.rollout.types import CANDIDATE, Phase, Policy, RolloutError, RolloutState
 from reference.serving.rollout.versions.engine import VllmAdapters
 from reference.serving.rollout.versions.predict import ask, in_a_loop
 from reference.serving.rollout.versions.task import ROUTER_MODEL, Case, label, test_cases
@@ -76,7 +76,11 @@ class DrillResult:
 
     @property
     def rollback_s(self) -> float | None:
-        """From the end of the first bad answer to the last answer that the candidate gave; None without one of them."""
+        """From the end of the first bad answer to the last answer that the candidate gave; None without a bad answer,
+        and where nothing went back: so little traffic may let a bad version through.
+        """
+        if self.state.phase is not Phase.ROLLED_BACK:
+            return None
         bad = [one.ended for one in self.requests if one.arm == CANDIDATE and one.error]
         last = [one.ended for one in self.requests if one.arm == CANDIDATE]
         return max(last) - min(bad) if bad else None

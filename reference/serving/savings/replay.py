@@ -122,6 +122,8 @@ def replay(workload: Workload, switches: Switches, parts: Parts, at_once: int = 
         "redis_url": parts.redis_url, "key_prefix": prefix, "cache_enabled": switches.caching, "usage_enabled": True,
         "guardrails": False, "poll_interval_s": 0.2, "default_rpm": 10**6, "default_tpm": 6 * 10**7,
         "default_timeout_s": 600.0, "stall_timeout_s": 300.0,
+        # A machine that pauses while requests connect must not open the circuit: all that follow would fail at once.
+        "connect_timeout_s": 60.0,
         "similar_timeout_s": 5.0, "chooser_timeout_s": 10.0, "log_level": "ERROR", "max_engine_queue": 10_000,
         **({"small_engine_url": small.base_url, "small_engine_api_key": small.api_key, "small_model": small.model}
            if small else {}),

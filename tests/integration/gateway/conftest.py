@@ -45,8 +45,10 @@ class Starter:
             "poll_interval_s": 0.1,
             "breaker_cooldown_s": 0.3,
             "retry_backoff_s": 0.01,
-            "redis_timeout_s": 0.5,
             "redis_retry_s": 0.2,
+            # Time enough: whether Redis or a choice is late must not hang on how busy the machine is.
+            "redis_timeout_s": 20,
+            "chooser_timeout_s": 20,
         }
 
     def __call__(self, parts: dict[str, Any] | None = None, **settings: Any) -> RunningGateway:

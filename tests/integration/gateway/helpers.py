@@ -1,5 +1,6 @@
 """What the gateway's tests have in common."""
 
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -20,6 +21,18 @@ def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> bool:
             return False
         time.sleep(0.01)
     return True
+
+
+def free_port() -> int:
+    """A port for a process that binds it later: below those that the kernel gives away meanwhile."""
+    while True:
+        with socket.socket() as probe:
+            port = random.randrange(20_000, 30_000)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def body(**fields: Any) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx
 import openai
 import pytest
-from fake_engine import MODEL, running_engine
-from helpers import HELLO, assert_openai_error, body, metric, post, raw_request, wait_until
+from fake_engine import MODEL
+from helpers import HELLO, assert_openai_error, body, free_port, metric, post, raw_request, wait_until
 from test_gateway_sessions import S1, say, stored
 
 LONG = {"messages": HELLO, "model": MODEL, "max_tokens": 3000, "stream": True}
@@ -32,7 +32,7 @@ class TestClients:
         stream.close()
         assert wait_until(lambda: fake.cancelled == 1 and fake.running == 0)
         assert wait_until(lambda: metric(gateway, "gateway_client_disconnects_total", phase="stream") == 1)
-        assert metric(gateway, "gateway_inflight_generations") == 0
+        assert wait_until(lambda: metric(gateway, "gateway_inflight_generations") == 0)
 
     @pytest.mark.parametrize("stream", [True, False])
     def test_a_client_that_leaves_before_the_first_token_stops_the_engine(self, start, fake, stream):
@@ -49,15 +49,23 @@ class TestClients:
             assert wait_until(lambda: fake.running == 1)
         assert wait_until(lambda: fake.cancelled == 1)
 
-    def test_a_slow_reader_holds_no_engine_slot_and_is_cut_off(self, start, fake):
+    # Whether the engine ends before the reader is cut off hangs on the machine, so the two have a test each.
+    def test_a_slow_reader_holds_no_engine_slot(self, start, fake):
         """The answer is larger than all socket buffers; the client reads nothing."""
         fake.pieces = lambda body: ["x" * 65_536] * 200
-        gateway = start(write_timeout_s=1.0, max_answer_bytes=100_000_000)
-        with raw_request(gateway, LONG, receive_buffer=4096) as connection:
+        gateway = start(write_timeout_s=600, max_answer_bytes=100_000_000)
+        with raw_request(gateway, LONG, receive_buffer=4096):
             assert wait_until(lambda: fake.finished == 1 and fake.running == 0, 60)  # 13 MB on a shared core
+            assert wait_until(lambda: metric(gateway, "gateway_inflight_generations") == 0)
+            assert metric(gateway, "gateway_open_requests") == 2  # the reader's, and the one that asks
+
+    def test_a_slow_reader_is_cut_off(self, start, fake):
+        fake.pieces = lambda body: ["x" * 65_536] * 200
+        gateway = start(write_timeout_s=0.3, max_answer_bytes=100_000_000)
+        with raw_request(gateway, LONG, receive_buffer=4096):
             assert wait_until(lambda: metric(gateway, "gateway_slow_readers_total") == 1, 60)
             assert wait_until(lambda: metric(gateway, "gateway_inflight_generations") == 0)
-            connection.setblocking(True)
+            assert wait_until(lambda: metric(gateway, "gateway_open_requests") == 1)  # the one that asks
 
     def test_an_answer_too_large_to_hold_ends_with_an_error_event(self, start, fake):
         fake.pieces = lambda body: ["x" * 1000] * 3000
@@ -84,12 +92,16 @@ class TestDeadlines:
 
     def test_a_deadline_mid_stream_is_an_error_event(self, start, fake):
         fake.stall_after = 2
-        reply = post(start(), body(stream=True), {"x-request-timeout-ms": "300"})
+        gateway = start()
+        for milliseconds in (300, 3000, 30_000):  # on a busy machine the time may be up before the stream begins
+            reply = post(gateway, body(stream=True), {"x-request-timeout-ms": str(milliseconds)})
+            if " from" in reply.text:
+                break
         assert reply.status_code == 200
         assert " from" in reply.text
         assert '"code": "deadline_exceeded"' in reply.text
         assert "[DONE]" not in reply.text
-        assert wait_until(lambda: fake.cancelled == 1)
+        assert wait_until(lambda: fake.cancelled == fake.calls)
 
     def test_the_default_deadline_applies_without_a_header(self, start, fake):
         fake.ttft = 3600
@@ -155,7 +167,8 @@ class TestEngine:
         assert_openai_error(post(start(), body()), 502, "engine_refused")
 
     def test_the_circuit_opens_and_readiness_turns_false_and_both_recover(self, start, fake):
-        gateway = start(max_retries=0, poll_interval_s=30)  # no help of the monitor: failing requests alone
+        # No help of the monitor: failing requests alone. The circuit stays open until the test has seen it.
+        gateway = start(max_retries=0, poll_interval_s=3600, breaker_cooldown_s=3600)
         assert readyz(gateway).status_code == 200
         fake.statuses = [500] * 3
         for _ in range(3):
@@ -166,7 +179,7 @@ class TestEngine:
         assert fake.calls == 3
         assert readyz(gateway).status_code == 503
         assert metric(gateway, "gateway_breaker_state") == 2
-        time.sleep(0.35)
+        gateway.app.state.services.monitor._breaker._opened_at -= 3600
         assert post(gateway, body()).status_code == 200
         assert metric(gateway, "gateway_breaker_state") == 0
         assert readyz(gateway).status_code == 200
@@ -182,7 +195,7 @@ class TestEngine:
         assert post(gateway, body()).status_code == 200
 
     def test_an_engine_too_busy_for_two_polls_stays_ready_and_a_hung_one_does_not(self, start, fake):
-        gateway = start(poll_timeout_s=0.2, poll_interval_s=0.05)
+        gateway = start(poll_timeout_s=1, poll_interval_s=0.05)  # the third poll must not be late by itself
         monitor = gateway.app.state.services.monitor
         seen = set()
 
@@ -190,18 +203,17 @@ class TestEngine:
             seen.add(readyz(gateway).status_code)
             return not fake.health_delays and monitor._silent == 0
 
-        fake.health_delays = [0.5, 0.5]
+        fake.health_delays = [3600, 3600]
         assert wait_until(all_delays_used)
         assert seen == {200}
-        fake.health_delays = [0.5] * 100
+        fake.health_delays = [3600] * 100
         assert wait_until(lambda: readyz(gateway).status_code == 503)
         fake.health_delays = []
         assert wait_until(lambda: readyz(gateway).status_code == 200)
 
     def test_engine_killed_mid_stream_then_restarted(self, start, redis_server):
         """kill -9: error event, last complete turn kept, readiness false, and back without restarting the gateway."""
-        with running_engine() as placeholder:  # a port that is free once this block ends
-            port = int(placeholder.base_url.split(":")[2].split("/")[0])
+        port = free_port()
         engine = start_engine_process(port)
         gateway = start(engine_url=f"http://127.0.0.1:{port}/v1", default_max_tokens=200)
         try:
@@ -230,8 +242,7 @@ class TestEngine:
             engine.wait()
 
     def test_the_gateway_starts_before_its_engine(self, start):
-        with running_engine() as placeholder:
-            port = int(placeholder.base_url.split(":")[2].split("/")[0])
+        port = free_port()
         gateway = start(engine_url=f"http://127.0.0.1:{port}/v1")
         assert readyz(gateway).status_code == 503
         assert_openai_error(post(gateway, body()), 503, "engine_unavailable")
@@ -307,7 +318,7 @@ class TestRedisGone:
         assert [post(gateway, body(temperature=0)).headers["x-cache"] for _ in range(2)] == ["miss", "hit"]
 
     def test_a_hanging_redis_costs_one_time_out_not_one_per_request(self, start, fake, redis_server):
-        gateway = start(redis_retry_s=5, auth_fresh_s=600)
+        gateway = start(redis_timeout_s=0.5, redis_retry_s=5, auth_fresh_s=600)
         post(gateway, body())
         redis_server.pause()
         try:
@@ -316,9 +327,13 @@ class TestRedisGone:
             for _ in range(5):
                 assert post(gateway, body(temperature=0)).status_code == 200
             # One time-out is 0.5 s, and each request makes several calls: without the pause this takes over 5 s.
-            assert time.monotonic() - began < 2.5
+            assert time.monotonic() - began < 4.5
         finally:
             redis_server.resume()
+
+    def test_connecting_may_take_as_long_as_a_call(self, start):
+        given = start(redis_timeout_s=7).app.state.services.gate._client.connection_pool.connection_kwargs
+        assert (given["socket_timeout"], given["socket_connect_timeout"]) == (7, 7)
 
     def test_known_keys_go_on_and_unknown_keys_are_503(self, start, fake, redis_server):
         gateway = start(auth_fresh_s=0)

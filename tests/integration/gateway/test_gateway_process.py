@@ -11,7 +11,7 @@ import httpx
 import openai
 import pytest
 from fake_engine import MODEL
-from helpers import HELLO, wait_until
+from helpers import HELLO, free_port, wait_until
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,12 +25,6 @@ def environment(redis_server, model_dir, **more):
         "GATEWAY_GUARDRAILS": "false",
         **more,
     }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def module(name, *arguments, **options):

@@ -197,12 +197,18 @@ def test_the_answer_of_a_fallback_is_stored_as_the_strong_tiers(routed, small, f
 
 
 def test_equal_requests_fall_back_together(routed, small, fake):
-    small.ttft, fake.ttft = 0.3, 0.3
-    small.statuses = []
+    small.held = fake.held = True
     gateway = routed()
     small.die_after = 0
+    flights = gateway.app.state.services.flights._running
+    joined = lambda: [one._readers for one in list(flights.values())] == [10]  # noqa: E731
     with ThreadPoolExecutor(10) as pool:
-        replies = list(pool.map(lambda _: post(gateway, auto(temperature=0)), range(10)))
+        asked = [pool.submit(post, gateway, auto(temperature=0)) for _ in range(10)]
+        assert wait_until(joined)  # one that comes later would be a request of its own
+        small.held = False
+        assert wait_until(lambda: fake.running == 1 and joined())
+        fake.held = False
+        replies = [each.result() for each in asked]
     assert {text_of(reply) for reply in replies} == {"Hello from the engine."}
     assert (small.calls, fake.calls) == (1, 1)
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hostile import LIMITS, Hostile, faults, load, machine
+from hostile import Hostile, faults, limits_of, load, machine
 
 from workbook.grading.sandbox import Bubblewrap, Namespaces, Sandbox, choose, processes
+from workbook.grading.types import Ended
 
 # Most of the submissions run until they are stopped.
 pytestmark = pytest.mark.slow
@@ -78,11 +79,13 @@ def test_it_ends_as_its_file_says_and_earns_nothing(campaign: Campaign, submissi
 
 
 def test_none_takes_longer_than_its_limits(campaign: Campaign) -> None:
-    assert max(campaign.seconds.values()) < LIMITS.total_s + 10
+    late = {one.name for one in SUBMISSIONS if campaign.seconds[one.name] >= limits_of(one).total_s + 10}
+    assert late == set()
 
 
 def test_no_process_of_any_is_left(campaign: Campaign) -> None:
-    assert len(campaign.seen) > len(SUBMISSIONS)
+    stopped = [one for one in SUBMISSIONS if one.ends == (Ended.TIME,)]
+    assert len(campaign.seen) >= len(stopped) > 0  # these run when they are looked at; others may have ended by then
     assert [pid for pid, when in campaign.seen if when and began(pid) == when] == []
 
 

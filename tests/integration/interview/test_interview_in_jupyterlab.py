@@ -22,7 +22,7 @@ def run_all(page, url, name):
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         try:
-            page.get_by_role("button", name="Begin").wait_for(timeout=8_000)
+            page.get_by_role("button", name="Begin").wait_for(timeout=20_000)  # a busy machine imports for long
             return
         except Exception:
             page.keyboard.press("Escape")
@@ -73,6 +73,7 @@ def test_an_interview_is_held_in_jupyterlab(lab, page, interviews):
     page.get_by_placeholder("12, 1.5e6, 40k").fill("400")
     page.get_by_role("button", name=re.compile("Estimate$")).click()
     page.get_by_text("435 replicas").first.wait_for()
+    page.get_by_text("moved most").wait_for()  # the table comes after what is said, in a message of its own
     assert page.get_by_text("44 replicas").count() > 0
     assert page.get_by_text("moved most").count() == 1
     page.screenshot(path=shots / "2-follow-up.png")

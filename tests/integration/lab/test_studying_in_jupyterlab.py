@@ -71,9 +71,10 @@ def reads(page, heading, title=""):
     cell = panel.locator(".jp-MarkdownCell", has=page.locator("h2, h3", has_text=heading))
     if not cell.count() or not panel.locator("h1", has_text=title).count():
         return False
-    upper = panel.locator(".jp-WindowedPanel-outer").bounding_box()["y"]
-    place = cell.first.bounding_box()
-    return place["y"] - upper < 450 and place["y"] + place["height"] > upper - 100
+    outer, place = panel.locator(".jp-WindowedPanel-outer").bounding_box(), cell.first.bounding_box()
+    if outer is None or place is None:  # not drawn, just now
+        return False
+    return place["y"] - outer["y"] < 450 and place["y"] + place["height"] > outer["y"] - 100
 
 
 def test_a_slider_moves_the_figure_and_an_exercise_is_marked(address, page, home, tmp_path, monkeypatch):

@@ -49,13 +49,14 @@ def stub(shared_stub: StubEngine) -> Iterator[StubEngine]:
 LIMITS = Limits(max_num_seqs=64, max_num_batched_tokens=512, kv_tokens=8192, max_model_len=2048)
 PROFILE = replace(
     QUICK, batches=(1, 4), contexts=(), prompts=(16, 128), shared=(32,), concurrencies=(1, 4), open_s=2.0,
-    client=(4, 8), n_in=16, n_out=8, step_tokens=12,
+    client=(4, 8), n_in=16, n_out=8, step_tokens=41,
 )  # fmt: skip
+TTFT_MS = 150  # so slow that the client of a busy machine, which errs by 10 ms, can still measure it
 
 
 @pytest.fixture(scope="module")
 def steady() -> Iterator[StubEngine]:
-    with StubEngine(ttft_ms=40, itl_ms=10) as engine:
+    with StubEngine(ttft_ms=TTFT_MS, itl_ms=10) as engine:
         yield engine
 
 
@@ -104,11 +105,11 @@ def test_chat_prompts_count_what_was_asked(generator, stub):
     ("http_500", "Internal Server Error"),
     ("disconnect", "payload is not completed"),
     ("error_event", "without a usage record"),
-    ("stall", "no complete answer in 0.3"),
+    ("stall", "no complete answer in 1.0"),
 ])  # fmt: skip
 def test_broken_answers_are_failures_and_not_latencies(generator, stub, kind, reason):
     stub.set_fault(kind, after_tokens=3, rate=0.5)
-    limit = 0.3 if kind == "stall" else 30.0
+    limit = 1.0 if kind == "stall" else 30.0
     point = load(generator, stub, concurrencies=[4], requests=32, request_timeout_s=limit).points[0]
     assert 5 <= point.failed <= 35
     assert point.n + point.failed <= 40
@@ -164,7 +165,7 @@ def test_calibration_reports_the_client_error_and_voids_what_it_cannot_measure(g
     # The stub never sends early, so the client can only measure too much.
     assert all(p.ttft_error_p50_ms > 0 and p.stub_ttft_late_ms >= 0 for p in calibration.points)
     with StubEngine(ttft_ms=20, itl_ms=5) as engine:
-        run = load(generator, engine, concurrencies=[4, 12])
+        run = load(generator, engine, concurrencies=[4, 40])  # 30 requests were sent by rate: more were never in flight
     judged = mark_void(run, calibration, tolerance=1e9)
     assert [p.void for p in judged.points] == [False, True]
     huge = tuple(replace(p, ttft_error_p50_ms=1e6) for p in calibration.points)
@@ -203,7 +204,7 @@ def test_bad_arguments_are_refused_by_name_before_anything_starts(stub, change, 
 
 
 def test_a_trace_is_sent_at_its_seconds_with_its_lengths(generator, steady):
-    arrivals = np.cumsum(np.random.default_rng(0).exponential(0.05, 40)).tolist()
+    arrivals = np.cumsum(np.random.default_rng(0).exponential(0.1, 40)).tolist()
     n_in, n_out = [5 + i for i in range(40)], [2 + i % 5 for i in range(40)]
     run = send(
         steady.base_url, steady.model, steady.api_key, arrivals=arrivals, prompt_tokens=n_in, output_tokens=n_out,
@@ -212,7 +213,7 @@ def test_a_trace_is_sent_at_its_seconds_with_its_lengths(generator, steady):
     assert [r.prompt_tokens for r in run.records] == n_in
     assert [r.output_tokens for r in run.records] == n_out
     assert not run.failed
-    # Never early; and late by no more than a fraction of the trace, also on a busy machine.
+    # Never early; and half of it late by no more than a fraction of the trace, also on a machine that pauses once.
     assert min(run.late_ms) >= 0
     assert np.median(run.late_ms) < 1000 * arrivals[-1] / 4
     assert sorted(run.sent_s) == list(run.sent_s)
@@ -225,9 +226,9 @@ def test_the_next_job_sends_by_rate_again(generator, steady):
     )  # fmt: skip
     point = open_loop(
         steady.base_url, steady.model, steady.api_key, rates=[40.0], requests=20, prompt_tokens=8, output_tokens=2,
-        generator=generator,
+        process="constant", generator=generator,
     ).points[0]  # fmt: skip
-    assert point.seconds > 0.2  # fourteen requests at 40/s; all at once would take no time
+    assert point.seconds > 0.1  # fourteen gaps of 25 ms; all at once would take no time
 
 
 def calibrated(generator, steady):
@@ -249,8 +250,10 @@ def test_a_calibration_finds_the_stub_within_its_own_lateness(generator, steady)
         # Deadlines are absolute, so gaps are 10 ms on average; one is longer where the one before was late.
         assert step.ms.median == pytest.approx(10, abs=1 + 2 * late["rest_p99_ms"])
     client = max(error for error, _ in record.conditions["client_error_ms"].values())
-    for prefill in record.prefills:
-        assert 40 <= prefill.ms.median <= 40 + late["first_p99_ms"] + 5 * client
+    prompts = [prefill.ms.median for prefill in record.prefills]
+    assert min(prompts) >= TTFT_MS
+    # Not each of them: some are medians of one or three requests, and a machine pauses now and then.
+    assert np.median(prompts) <= TTFT_MS + late["first_p99_ms"] + 5 * client
     assert {(p.concurrency, p.errors) for p in record.points if p.concurrency} == {(1, 0), (4, 0)}
     assert CalibrationRecord.model_validate_json(record.model_dump_json()) == record
 

@@ -9,6 +9,7 @@ from reference.moderation.record import SqliteDecisionLog
 from reference.moderation.streams import Names, Producer, StreamWorker, decode_posts, encode_posts
 from reference.moderation.types import Action, Decision, Media, ModerationError, Post, Tier
 from reference.serving.redis_store import connect, private_redis
+from reference.serving.waiting import wait_until
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -183,6 +184,7 @@ def test_a_worker_outlives_redis_and_gives_up_with_a_mend_when_it_stays_away(ser
         server.stop()
         with pytest.raises(ModerationError, match="REDIS_URL"):
             Producer(connect(server.url), patience_s=0.1).send(some(1))
+        assert wait_until(lambda: worker.report.reconnects > 0, 30)  # before it is there again
         server.start()  # empty: stream and group are gone
         Producer(connect(server.url)).send(some(3, 3))
         while log.counts()["rows"] < 6:
@@ -190,7 +192,6 @@ def test_a_worker_outlives_redis_and_gives_up_with_a_mend_when_it_stays_away(ser
     finally:
         stop.set()
         thread.join()
-    assert worker.report.reconnects > 0
     server.stop()
     with pytest.raises(ModerationError, match="start it"):
         make(server, log, patience_s=0.1).run(lambda: False)

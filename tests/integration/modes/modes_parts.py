@@ -33,7 +33,7 @@ class Service:
         body = {"request": {**CHAT, **(chat or {})}, **fields}
         return self.call("POST", "/v1/jobs", json=body, headers=headers or {})
 
-    def ended(self, job_id: str, timeout_s: float = 20.0) -> dict[str, Any]:
+    def ended(self, job_id: str, timeout_s: float = 60.0) -> dict[str, Any]:
         deadline = time.monotonic() + timeout_s
         while True:
             status = self.call("GET", f"/v1/jobs/{job_id}").json()

@@ -23,7 +23,7 @@ def begin(client, content):
     )
 
 
-def ended(client, batch_id, timeout_s=30.0):
+def ended(client, batch_id, timeout_s=60.0):
     deadline = time.monotonic() + timeout_s
     while (batch := client.batches.retrieve(batch_id)).status not in {"completed", "cancelled"}:
         assert time.monotonic() < deadline, batch

@@ -87,7 +87,7 @@ def test_an_answer_that_nobody_reads_is_stopped(start, fake):
     service = start(modes={"orphan_s": 0.4})
     with service.stream(json={**CHAT, "max_tokens": 1000}) as events:
         next(iter(events))
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not fake.cancelled and time.monotonic() < deadline:
         time.sleep(0.05)
     assert fake.cancelled == 1
@@ -119,20 +119,23 @@ def test_a_stream_of_another_tenant_is_not_found(start):
 
 
 def test_a_client_that_waits_for_its_first_token_gets_heartbeats(start, fake):
-    fake.ttft = 1.0
+    fake.held = True
     service = start(modes={"heartbeat_s": 0.1})
     lines = []
     with service.stream() as events:
-        lines = list(events.reply.iter_lines())
+        for line in events.reply.iter_lines():
+            lines.append(line)
+            fake.held = sum(line.startswith(":") for line in lines) < 3
     first = next(place for place, line in enumerate(lines) if line.startswith("data:"))
     assert sum(line.startswith(":") for line in lines[:first]) >= 3
     assert lines[-2] == "data: [DONE]"
 
 
 def test_a_request_that_fails_after_the_heartbeats_began_ends_with_an_error_event(start, fake):
-    fake.ttft, fake.die_after = 0.5, 0
+    fake.held, fake.die_after = True, 0
     with start(modes={"heartbeat_s": 0.1}, max_retries=0).stream() as events:
         assert events.reply.status_code == 200
+        fake.held = False
         seen = list(events)
     assert "error" in seen[-1][1]
 
@@ -147,7 +150,7 @@ def test_a_client_that_leaves_before_the_first_token_frees_the_engine(start, fak
     service = start(modes={"heartbeat_s": 0.05, "orphan_s": 0.3})
     with service.stream() as events:
         assert events.stream_id
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not fake.cancelled and time.monotonic() < deadline:
         time.sleep(0.05)
     assert fake.cancelled == 1

@@ -20,7 +20,7 @@ def metered(start):
 
 def rows(service, count=None):
     """Rows of all tenants, once so many requests are counted."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while True:
         with connect(service.settings.redis_url) as client:
             found = list(usage_rows(client, "wb"))
@@ -59,7 +59,7 @@ def test_a_batch_counts_as_one_and_its_feature_is_that_of_its_lines_or_its_own(m
     batch = client.batches.create(
         input_file_id=file.id, endpoint="/v1/chat/completions", completion_window="24h", metadata={"feature": "nightly"}
     )
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while client.batches.retrieve(batch.id).status != "completed":
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -74,12 +74,12 @@ def test_a_batch_counts_as_one_and_its_feature_is_that_of_its_lines_or_its_own(m
 
 @pytest.mark.slow
 def test_a_job_whose_worker_is_killed_twice_counts_once(metered, fake):
-    fake.ttft = 1.0
+    fake.held = True
     service = metered(processes=1, jobs={"lease_s": 0.9, "redeliver_s": 1})
     job_id = service.job(max_attempts=20).json()["id"]
     attempt = 0
     for _ in range(2):
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             status = service.call("GET", f"/v1/jobs/{job_id}").json()
             if status["status"] == "running" and status["attempts"] > attempt:
@@ -89,7 +89,8 @@ def test_a_job_whose_worker_is_killed_twice_counts_once(metered, fake):
             time.sleep(0.01)
         service.fleet.kill()
         service.fleet.start()
-    assert service.ended(job_id, 60)["attempts"] > attempt
+    fake.held = False
+    assert service.ended(job_id)["attempts"] > attempt
     found = rows(service)
     assert (total(found, "num_model_requests"), total(found, "input_tokens")) == (1, 7)
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reference.agents.evaluation import matcher
@@ -18,6 +18,7 @@ from reference.agents.evaluation.evaluate import run_cases, summarised
 from reference.agents.evaluation.matcher import match, meets
 from reference.agents.evaluation.metrics import clean_figures, cluster_bootstrap, latency, rates, suggest_posted
 from reference.agents.types import Agent, Change, Finding, ReviewError, Severity
+from workbook.figures import q6_running
 
 QUALITY = frozenset({Agent.QUALITY})
 
@@ -128,6 +129,8 @@ def test_the_bootstrap_draws_repositories_not_cases() -> None:
 
 @pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.sampled_from("abcd")), min_size=1, max_size=20))
+@example([(1, 0, "a")] * 12)  # where rounding could leave an end beside the share
+@example([(0, 1, "a")] * 11)
 def test_counts_add_up_and_intervals_hold_their_shares(shapes: list[tuple[int, int, str]]) -> None:
     outcomes = [
         match(case("quality", at(10), repository=name), [finding(10)] * right + [finding(90)] * wrong)
@@ -137,6 +140,13 @@ def test_counts_add_up_and_intervals_hold_their_shares(shapes: list[tuple[int, i
     assert row.tp + row.fn == len(shapes)
     assert row.fp == sum(max(0, right - 1) + wrong for right, wrong, _ in shapes)
     assert row.recall_interval[0] <= row.recall <= row.recall_interval[1]
+
+
+@pytest.mark.parametrize(("n", "line"), [(12, 10), (11, 90)])
+def test_a_run_with_everything_or_nothing_right_can_be_drawn(n: int, line: int) -> None:
+    row = rates([match(case("quality", at(10)), [finding(line)])] * n, "all")
+    assert row.precision == row.recall == (line == 10)
+    assert q6_running.precision_recall([q6_running.rates_row(row)], [], (0.6, 0.35)) is not None
 
 
 def test_rules_are_judged_on_tuning_repositories_only() -> None:

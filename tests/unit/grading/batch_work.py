@@ -39,15 +39,27 @@ def work(task):
 
 def met(folder, others):
     """How many are here at once, once at least `others` are; each is a file while it is here."""
-    mine = Path(folder, str(os.getpid()))
+    mine = Path(folder, f"{os.getpid()}.here")
     mine.touch()
     end = time.monotonic() + 20
-    while (here := len(os.listdir(folder))) < others and time.monotonic() < end:
-        time.sleep(0.01)
-    time.sleep(0.3)  # the others see it too
-    most = max(here, len(os.listdir(folder)))
+    here = await_files(folder, ".here", others, end)
+    time.sleep(0.3)  # one too many would come meanwhile
+    most = max(here, files(folder, ".here"))
+    mine.with_suffix(".seen").touch()
+    await_files(folder, ".seen", others, end)  # whoever left before would not be seen by one that was held up
     mine.unlink()
     return most
+
+
+def files(folder, ending):
+    return sum(name.endswith(ending) for name in os.listdir(folder))
+
+
+def await_files(folder, ending, wanted, end):
+    """How many there are once there are as many as wanted, or at the end."""
+    while (found := files(folder, ending)) < wanted and time.monotonic() < end:
+        time.sleep(0.01)
+    return found
 
 
 class Exploding:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.serving.load.calibration import CalibrationPoint, ClientCalibration, mark_void
+from reference.serving.load.calibration import CalibrationPoint, ClientCalibration, mark_void, send_valid
 from reference.serving.load.records import LoadPoint, Summary
 from reference.serving.load.runs import LoadRun
 
@@ -66,6 +66,29 @@ def test_an_earlier_reason_stays():
     already = point(64, 200).as_void("half of the requests failed")
     reason = mark_void(LoadRun((already,)), CALIBRATION).points[0].void_reason
     assert reason.startswith("half of the requests failed; the client's own error")
+
+
+# One request of ten was held up for half a second while the client was calibrated.
+HELD_UP = replace(CALIBRATION, points=(replace(error(64, 2), ttft_error_mean_ms=50.0),))
+
+
+def test_load_that_a_held_up_calibration_voids_is_sent_once_more_under_a_new_one():
+    sent = [LoadRun((point(1, 100), point(16, 200))), LoadRun((point(1, 110), point(16, 210)))]
+    run, ruler = send_valid(lambda: sent.pop(0), lambda: CALIBRATION, HELD_UP, least=2)
+    assert [p.ttft_ms.p50 for p in run.valid()] == [110, 210]
+    assert ruler is CALIBRATION
+
+
+def test_load_with_points_enough_is_sent_once_whatever_else_is_void():
+    sent = [LoadRun((point(1, 100), point(16, 50), point(64, 4000)))]
+    run, ruler = send_valid(lambda: sent.pop(0), lambda: pytest.fail("calibrated again"), CALIBRATION, least=2)
+    assert [p.void for p in run.points] == [False, True, False]
+    assert ruler is CALIBRATION
+
+
+def test_load_that_is_void_twice_is_not_measured_and_says_why():
+    with pytest.raises(ValueError, match=r"not measured: 1 of 2 .* \(concurrency 16: the client's own error"):
+        send_valid(lambda: LoadRun((point(1, 1000), point(16, 200))), lambda: HELD_UP, HELD_UP, least=2)
 
 
 @pytest.mark.slow

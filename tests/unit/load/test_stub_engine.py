@@ -246,7 +246,14 @@ def test_a_killed_parent_leaves_no_orphan():
     parent.send_signal(signal.SIGKILL)
     parent.wait()
     parent.stdout.close()
-    assert eventually(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
+
+    def gone() -> bool:
+        try:
+            return psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    assert eventually(gone)
 
 
 def test_a_taken_port_is_named_in_the_error(fast):

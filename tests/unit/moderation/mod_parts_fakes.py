@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -76,11 +76,12 @@ class ByteImages:
 class SlowVideos:
     version = "video-1"
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.seconds = seconds
+    def __init__(self, until: threading.Event | None = None) -> None:
+        self.until = until
 
     def check(self, video: Media) -> tuple[Finding, ...]:
-        time.sleep(self.seconds)
+        if self.until is not None:
+            self.until.wait()
         return ()
 
 

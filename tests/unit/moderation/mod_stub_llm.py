@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 _BLOCK = re.compile(r'<<([0-9a-f]{16}) (p[0-9a-f]{6}) policy="(\w+)">>\n(.*)\n<<\1 end \2>>')
@@ -32,7 +31,9 @@ def gullible(body) -> str:
 
 class StubLLM:
     def __init__(self) -> None:
-        self.behave, self.finish, self.status, self.delay_s, self.bodies = gullible, "stop", 200, 0.0, []
+        self.behave, self.finish, self.status, self.bodies = gullible, "stop", 200, []
+        self.answers = threading.Event()  # cleared: it reads, and answers nobody
+        self.answers.set()
 
     @contextlib.contextmanager
     def running(self):
@@ -42,7 +43,7 @@ class StubLLM:
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 stub.bodies.append(body)
-                time.sleep(stub.delay_s)
+                stub.answers.wait()
                 message = {"role": "assistant", "content": stub.behave(body)}
                 choice = {"index": 0, "message": message, "finish_reason": stub.finish}
                 reply = {"id": "x", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}

@@ -21,6 +21,7 @@ from reference.moderation.judge import (
 )
 from reference.moderation.judge.prompt import Question, escaped, make_call, read_reply
 from reference.moderation.types import Finding, ModerationError, Post, Tier
+from reference.serving.waiting import wait_until
 
 POLICIES = {"hate": "No attacks on people.", "spam": "No bulk advertising."}
 
@@ -49,15 +50,19 @@ def server():
 
 @pytest.fixture
 def stub(server):
-    server.behave, server.finish, server.status, server.delay_s = gullible, "stop", 200, 0.0
+    server.behave, server.finish, server.status = gullible, "stop", 200
     server.bodies.clear()
-    return server
+    yield server
+    server.answers.set()
+
+
+# A busy machine may take longer than the usual ten seconds over the calls of one test.
+PATIENT = {"deadline_s": 200.0, "call_timeout_s": 200.0}
 
 
 def judge_on(stub, cache=True, **options) -> LLMJudge:
-    return LLMJudge(
-        stub.client, "m", policies=POLICIES, settings=JudgeSettings(**options), cache=PatternCache(1000 if cache else 0)
-    )
+    settings = JudgeSettings(**{**PATIENT, **options})
+    return LLMJudge(stub.client, "m", policies=POLICIES, settings=settings, cache=PatternCache(1000 if cache else 0))
 
 
 def posts(*texts) -> list[Post]:
@@ -134,17 +139,18 @@ def test_a_tag_named_twice_is_no_verdict():
         read_reply('{"a": "violates", "a": "allowed"}', ["a"])
 
 
-@pytest.mark.parametrize("fault", ["truncated", "status", "slow"])
+@pytest.mark.parametrize("fault", ["truncated", "status", "silent"])
 def test_a_fault_of_the_engine_gives_none_in_time(stub, fault):
     if fault == "truncated":
         stub.finish = "length"
     elif fault == "status":
         stub.status = 500
     else:
-        stub.delay_s = 0.6
-    judge = judge_on(stub, call_timeout_s=0.2)
+        stub.answers.clear()
+    judge = judge_on(stub, **({"call_timeout_s": 0.2} if fault == "silent" else {}))
     assert judge.judge(posts("you zorgle", "nice day"), ["hate"] * 2) == [None] * 2
     assert judge.counts["failed"] == 1
+    assert wait_until(lambda: len(stub.bodies) == 1, 30)  # it may read after we gave up, but not in the next test
 
 
 def test_what_is_not_asked_before_the_deadline_is_none(stub):
@@ -193,9 +199,8 @@ def test_the_cache_knows_violations_by_shape_and_never_approves(stub):
 
 def test_a_cached_pattern_is_asked_anew_in_the_end_however_often_it_comes(stub):
     now = [0.0]
-    judge = LLMJudge(
-        stub.client, "m", policies=POLICIES, cache=PatternCache(ttl_s=10, clock=lambda: now[0]), clock=lambda: 0.0
-    )
+    cache = PatternCache(ttl_s=10, clock=lambda: now[0])
+    judge = LLMJudge(stub.client, "m", policies=POLICIES, settings=JudgeSettings(**PATIENT), cache=cache)
     for _ in range(4):
         judge.judge(posts("you zorgle"), ["hate"])
         now[0] += 4

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import math
 import threading
+import time
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -103,15 +106,20 @@ def test_a_missing_part_stops_only_the_posts_that_need_it(part, fields):
         assert plain.action is Action.APPROVE
 
 
-def test_a_part_over_the_deadline_is_named_and_the_others_still_count():
-    using = moderator(videos=SlowVideos(5.0), deadline_s=0.3)
+def test_a_part_over_the_deadline_is_named_and_the_others_still_count(monkeypatch):
+    end = threading.Event()
+    using = moderator(videos=SlowVideos(end), deadline_s=60)
+    # The clock at each wait for a part: the text model has all the time that it needs here, the film then has none.
+    looks = iter([time.monotonic()])
+    clock = SimpleNamespace(monotonic=lambda: next(looks, math.inf))
+    monkeypatch.setattr("reference.moderation.pipeline.parts.time", clock)
     film, text = using.decide([Post("a", video=Media("v", b"")), Post("b", "hate=0.99")])
     assert (film.action, film.missing) == (Action.ESCALATE, ("video",))
     assert text.action is Action.REJECT
-    before = threading.active_count()
     again = using.decide([Post("c", video=Media("v", b""))])[0]
     assert "still busy" in again.findings[0].detail
-    assert threading.active_count() == before
+    assert [thread.name for thread in threading.enumerate()].count("moderation-video") == 1
+    end.set()
 
 
 def test_one_bad_picture_of_several_decides():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import http.client
 import json
 import threading
 import time
@@ -125,6 +126,14 @@ class Service:
         assert reply.headers["content-type"].startswith("text/event-stream")
         return parse_events(reply.text)
 
+    @contextlib.contextmanager
+    def asking(self, path, **body):
+        """A connection on which a question has been sent; its client leaves when the block ends."""
+        connection = http.client.HTTPConnection(self.base_url.removeprefix("http://"), timeout=20)
+        with contextlib.closing(connection):
+            connection.request("POST", path, json.dumps(body), self.auth())
+            yield connection
+
     def metric(self, name, **labels):
         from prometheus_client.parser import text_string_to_metric_families
 
@@ -179,7 +188,9 @@ def running(answerer=None, writable=True, answers=None, searcher_options=None, *
         stages=feed,
     )
     listener = listening_socket("127.0.0.1", 0, error=OSError, mend="")
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    # A connection that a test keeps is not closed while it asks again.
+    options = {"access_log": False, "timeout_graceful_shutdown": 2, "timeout_keep_alive": 600}
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, **options))
     thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True)
     thread.start()
     assert wait_until(lambda: server.started)

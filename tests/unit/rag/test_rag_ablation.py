@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+import time
+from functools import partial
 
+import pytest
+from rag_query_fakes import MemoryDense, MemoryLexical, WordEmbedder, chunk
+
+from reference.rag.evaluation import pipelines
 from reference.rag.evaluation.ablation import compare
+from reference.rag.query import SearchSettings
 
 QUERIES = {f"q{i}": f"text {i}" for i in range(40)}
 RELEVANT = {q: {f"{q}-answer"} for q in QUERIES}
@@ -62,6 +68,19 @@ def test_questions_without_a_known_answer_are_refused():
         compare({"one": right}, QUERIES, {"q0": {"x"}})
     with pytest.raises(ValueError, match="must be the same"):
         compare({"one": right}, {}, {})
+
+
+def test_vectors_that_are_slow_to_come_are_waited_for_and_measured(monkeypatch):
+    class Slow(MemoryDense):
+        def search(self, *args, **options):
+            time.sleep(0.05)
+            return super().search(*args, **options)
+
+    # A service would have given this store up.
+    monkeypatch.setattr(pipelines, "SearchSettings", partial(SearchSettings, dense_timeout_s=0.001))
+    chunks = [chunk("rename a file", "a"), chunk("sort a list", "b")]
+    stages = pipelines.staged_pipelines(Slow(chunks), MemoryLexical(chunks), WordEmbedder())
+    assert stages["dense"]("rename a file") == [one.id for one in chunks]
 
 
 def test_a_row_survives_json():

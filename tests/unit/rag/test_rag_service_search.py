@@ -5,7 +5,6 @@ import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 from rag_query_fakes import ReversingReranker, blocked
 from rag_service_parts import Service, running, wait_until
@@ -18,7 +17,7 @@ from reference.rag.service.settings import ServiceSettings, ServiceSettingsError
 @pytest.fixture(scope="module")
 def shared():
     """A service for tests that leave it as it is."""
-    always = SearchSettings(skip_rerank_above=2.0)
+    always = SearchSettings(skip_rerank_above=2.0, dense_timeout_s=60.0)
     with running(searcher_options={"reranker": ReversingReranker(), "settings": always}) as service:
         yield service
 
@@ -160,10 +159,8 @@ def test_a_client_that_leaves_takes_its_waiting_search_along(service):
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(service.search, "first")
         assert wait_until(lambda: service.dense.calls)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(
-                f"{service.base_url}/search", json={"query": "never searched"}, headers=service.auth(), timeout=0.3
-            )
+        with service.asking("/search", query="never searched"):
+            assert wait_until(lambda: service.services.batcher.waiting == 1)
         assert wait_until(lambda: service.metric("rag_client_disconnects_total", phase="wait") == 1)
         gate.set()
         assert first.result().status_code == 200
@@ -192,7 +189,7 @@ def test_health_readiness_and_metrics_need_no_key(service):
     assert service.metric("rag_requests_total", route="/search", status="200") == 1
     for stage in ("embed", "dense", "lexical", "fuse"):
         assert service.metric("rag_stage_seconds_count", stage=stage) == 1
-    assert service.metric("rag_batch_size_count") == 1
+    assert wait_until(lambda: service.metric("rag_batch_size_count") == 1)  # counted behind the replies
 
 
 def test_reranks_that_were_not_needed_are_counted_once():
@@ -219,6 +216,8 @@ def test_logs_say_what_happened_and_never_what_was_asked_nor_the_key(service, ca
             service.search("xylophone secrets")
             service.lexical.error = service.dense.error = ValueError("xylophone")
             service.search("xylophone secrets")
+            # A line is written behind its reply.
+            assert wait_until(lambda: any(getattr(r, "fields", {}).get("status") == 503 for r in caplog.records))
     finally:
         logger.removeHandler(caplog.handler)
     lines = [json.dumps({"event": r.getMessage(), **getattr(r, "fields", {})}, default=str) for r in caplog.records]

@@ -34,6 +34,21 @@ def test_without_a_bad_answer_there_is_no_rollback_time():
     assert drill.failed_requests == 1
 
 
+def test_a_bad_version_that_got_through_has_no_time_of_a_rollback_and_is_drawn():
+    from workbook.figures import q3_running
+
+    drill = result(
+        [asked(2, "candidate", error=True), asked(5, "candidate"), asked(6, "baseline")],
+        [(0.0, "start", "started"), (5.5, "finish", "the last step is baked")],
+        Phase.FINISHED,
+        1.0,
+    )
+    assert drill.rollback_s is None
+    assert drill.decided_s is None
+    words = {text.get_text() for text in q3_running.timeline(drill, "title").axes[0].texts}
+    assert words == {"finish"}
+
+
 def test_answers_before_the_decision_count_no_time_after_it():
     drill = result([asked(2, "candidate", error=True)], [(9.0, "roll back", "harm")])
     assert drill.decided_s == 0.0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -209,3 +211,27 @@ def test_a_server_keeps_its_bytecode_where_that_is_switched_off(spec, monkeypatc
     server = [sys.executable, "-S", "-c", "import sys; print(sys.dont_write_bytecode)"]
     said = subprocess.check_output(server, env={**os.environ, **spec.environment("key")}, text=True)
     assert said.strip() == "False"
+
+
+def test_a_server_keeps_idle_connections_longer_than_clients_do(spec):
+    """Else it closes one just as a call is sent on it."""
+    import httpx
+
+    kept_s = int(spec.environment("key")["VLLM_HTTP_TIMEOUT_KEEP_ALIVE"])
+    assert kept_s > httpx.Limits().keepalive_expiry
+    assert kept_s > 60  # vLLM's load generator
+
+
+def test_an_answer_that_breaks_off_is_none():
+    """As when a server is killed while it answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            with listener.accept()[0] as connection:
+                connection.recv(4096)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of")
+
+        server = threading.Thread(target=answer)
+        server.start()
+        assert files.get(f"http://127.0.0.1:{listener.getsockname()[1]}/metrics") == (0, "")
+        server.join()

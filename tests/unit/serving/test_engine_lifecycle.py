@@ -182,7 +182,9 @@ def test_engine_is_kept_while_somebody_is_attached(home, monkeypatch):
 @pytest.mark.slow
 def test_idle_engine_stops_though_somebody_is_attached(home, monkeypatch):
     looks_soon(monkeypatch, idle_s=0.2)
+    use_fake(monkeypatch, "--busy-until", str(home / "idle"))  # else it may be gone before this process has seen it
     shared_engine(None)
+    (home / "idle").touch()
     assert eventually(lambda: status().phase == "stopped")
 
 

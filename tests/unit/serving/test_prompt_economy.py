@@ -172,6 +172,12 @@ def test_an_answer_that_failed_counts_as_wrong_and_has_no_tokens():
     assert "late" in found.replies[1].error
 
 
+def test_tokens_of_answers_that_never_came_are_not_told_and_the_reason_is():
+    silent = Measured(Variant("short"), (Reply("", False, error="APIConnectionError: refused"),) * 3)
+    with pytest.raises(PromptError, match="none of 3 to short was answered: APIConnectionError"):
+        table([silent], silent, model_price("gpt-4"), 0.05)
+
+
 def test_dollars_are_tokens_at_list_prices_and_cached_ones_only_count_where_asked():
     price = model_price("gpt-4o")
     one = measured([1] * 4, tokens=(1000, 400, 10))

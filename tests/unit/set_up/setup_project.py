@@ -16,13 +16,15 @@ case "$*" in
   *--version*) echo Python 3.11.7 ;;
 esac
 """
-# Logs its beginning and its end; FAKE_UV_SAYS and FAKE_UV_EXIT make it fail, FAKE_UV_SLEEP gives time to kill it.
+# Logs its beginning and its end; FAKE_UV_SAYS and FAKE_UV_EXIT make it fail, FAKE_UV_SLEEP gives time to kill it, and
+# with FAKE_UV_WAITS it goes on once there is a file uv.goes-on.
 UV = """#!/bin/sh
 [ "$1" = --version ] && { echo "uv 0.13.9"; exit 0; }
 echo "begin $*" >> uv.calls
 [ -t 2 ] && echo "on a terminal"
 [ -n "$FAKE_UV_SAYS" ] && echo "$FAKE_UV_SAYS" >&2
 sleep "${FAKE_UV_SLEEP:-0}"
+while [ -n "$FAKE_UV_WAITS" ] && [ ! -e uv.goes-on ]; do sleep 0.05; done
 echo end >> uv.calls
 exit "${FAKE_UV_EXIT:-0}"
 """
@@ -45,6 +47,19 @@ class Project:
         process = self.start(**environment)
         said = process.communicate(timeout=60)[0]
         return process.returncode, said
+
+    def run_beside_one_that_waits(self) -> tuple[int, str]:
+        """`run` while uv of another set-up waits (FAKE_UV_WAITS): that one goes on once this one says that it waits."""
+        process, said = self.start(), ""
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said += line
+                if "waiting for it to end" in line:
+                    (self.root / "uv.goes-on").touch()
+            return process.wait(60), said
+        finally:
+            (self.root / "uv.goes-on").touch()  # nobody is left waiting
 
     def uv_calls(self) -> list[str]:
         file = self.root / "uv.calls"

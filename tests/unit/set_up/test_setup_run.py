@@ -93,11 +93,11 @@ def test_ctrl_c_ends_uv_too_and_leaves_no_stamp(project):
 
 @pytest.mark.slow
 def test_after_kill_9_the_next_call_waits_for_the_orphan_and_ends_well(project):
-    killed = project.start(FAKE_UV_SLEEP="1")
+    killed = project.start(FAKE_UV_WAITS="yes")
     assert eventually(lambda: project.uv_calls())
     killed.kill()
     killed.wait()
-    code, said = project.run()
+    code, said = project.run_beside_one_that_waits()
     assert code == 0
     assert "another set-up is at work in this folder" in said
     assert [call.split()[0] for call in project.uv_calls()] == ["begin", "end", "begin", "end"]
@@ -106,9 +106,9 @@ def test_after_kill_9_the_next_call_waits_for_the_orphan_and_ends_well(project):
 
 @pytest.mark.slow
 def test_two_at_once_install_one_after_the_other(project):
-    first = project.start(FAKE_UV_SLEEP="0.7")
+    first = project.start(FAKE_UV_WAITS="yes")
     assert eventually(lambda: project.uv_calls())
-    code, said = project.run()
+    code, said = project.run_beside_one_that_waits()
     assert first.wait(20) == 0
     assert (code, "waiting for it to end" in said) == (0, True)
     assert [call.split()[0] for call in project.uv_calls()] == ["begin", "end", "begin", "end"]

@@ -80,9 +80,9 @@ def test_a_cell_over_its_time_out_is_named_and_its_processes_end(project, tmp_pa
         f"open({str(pid_file)!r}, 'w').write(str(p.pid))\n"
         "# %%\nwhile True:\n    pass\n",
     )
-    [outcome] = run_all(project, tmp_path, cell_timeout=2).notebooks
+    [outcome] = run_all(project, tmp_path, cell_timeout=6).notebooks  # the first cell is given as much
     assert (outcome.failure.kind, outcome.failure.cell) == ("timeout", 2)
-    assert "`while True:`): TimeoutError: still running after 2 s" in str(outcome.failure)
+    assert "`while True:`): TimeoutError: still running after 6 s" in str(outcome.failure)
     assert ends(int(pid_file.read_text()))
 
 
@@ -97,6 +97,17 @@ def test_a_kernel_that_dies_is_reported_with_its_cell_and_leaves_no_process(proj
     assert ends(int(pid_file.read_text()))
     assert (outcome.failure.kind, outcome.failure.cell) == ("kernel", 1)
     assert "the kernel died" in outcome.failure.message
+
+
+def test_what_a_cell_shows_is_waited_for_though_its_reply_is_there_first(project, tmp_path):
+    project.add(
+        "q1_late",
+        "# %%\nimport sys, time\nfrom workbook.values import record\n"
+        "sys.stdout.flush_timeout = sys.stderr.flush_timeout = 0.01\n"
+        "get_ipython().kernel.iopub_thread.schedule(lambda: time.sleep(5))\nrecord('late', 1)\n",
+    )
+    [outcome] = run_all(project, tmp_path).notebooks
+    assert [value.name for value in outcome.values] == ["late"]
 
 
 def test_a_notebook_that_records_too_few_values_fails(project, tmp_path):

@@ -57,7 +57,7 @@ class Remembers:
 def test_a_rollout_is_steered_by_commands(cli, home, monkeypatch):
     monkeypatch.setattr("workbook.rollout.common.named_engine", Remembers)
     policy = home / "policy.json"
-    policy.write_text(json.dumps({"drain_s": 0.0, "lease_s": 2.0}))
+    policy.write_text(json.dumps({"drain_s": 0.0, "lease_s": 30.0}))
     seen = []
 
     def run(*args, code=0):

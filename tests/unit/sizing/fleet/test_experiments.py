@@ -38,7 +38,7 @@ def traffic(rate: float, seconds: float, seed: int = 0) -> Workload:
 
 def test_fleets_side_by_side_are_those_one_after_the_other_and_keep_their_names(monkeypatch):
     cases = {f"{n} replicas": (traffic(20, 30, seed=n), FleetDesign.one(ENGINE, n)) for n in (2, 3, 4)}
-    both = threading.Barrier(2, timeout=5)  # breaks unless two simulations are under way at once
+    both = threading.Barrier(2, timeout=60)  # breaks unless two simulations are under way at once
 
     def met(workload, design, *, seed):
         if design.regions[0].scaling.most != 4:
