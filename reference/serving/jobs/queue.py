@@ -8,6 +8,9 @@ next client: they are looked for all the time.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import cache
 from typing import Any
@@ -16,11 +19,14 @@ from reference.serving.jobs.model import Lane
 from reference.serving.jobs.settings import JobSettings
 
 TASK = "run"
+log = logging.getLogger(__name__)
+_AGAIN_S = 0.5
 
 
 @cache
 def _broker_class() -> Any:
     from redis.asyncio import Redis
+    from redis.exceptions import RedisError
     from taskiq import AckableMessage
     from taskiq_redis import RedisStreamBroker
 
@@ -42,17 +48,31 @@ def _broker_class() -> Any:
             # waits for the listener to end would wait for ever. So it looks for itself.
             async with Redis(connection_pool=self.connection_pool) as client:
                 while not self.ending:
-                    new: Any = await client.xreadgroup(
-                        self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, self.count, self.block
-                    )
-                    left: Any = await client.xautoclaim(
-                        self.queue_name, self.consumer_group_name, self.consumer_name, self.idle_timeout,
-                        count=self.unacknowledged_batch_size,
-                    )  # fmt: skip
-                    for name, message in [*(new[0][1] if new else ()), *left[1]]:
+                    try:
+                        messages = await self._read(client)
+                    except (RedisError, OSError, TimeoutError) as error:
+                        # Given up here, the worker would live on and be deaf in this lane. What was read already comes
+                        # again, as that of a lost worker does.
+                        log.warning("%s cannot be read, tried again: %s", self.queue_name, error)
+                        await asyncio.sleep(_AGAIN_S)
+                        with contextlib.suppress(RedisError, OSError, TimeoutError):
+                            await self._declare_consumer_group()  # a Redis that lost its data has no stream
+                        continue
+                    for name, message in messages:
                         if message:  # deleted since: nothing is left to do
                             ack = self._ack_generator(id=name, queue_name=self.queue_name)
                             yield AckableMessage(data=message[b"data"], ack=ack)
+
+        async def _read(self, client: Redis) -> list[tuple[Any, dict[bytes, bytes]]]:
+            """New messages, waited for one second, and those of lost workers."""
+            new: Any = await client.xreadgroup(
+                self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, self.count, self.block
+            )
+            left: Any = await client.xautoclaim(
+                self.queue_name, self.consumer_group_name, self.consumer_name, self.idle_timeout,
+                count=self.unacknowledged_batch_size,
+            )  # fmt: skip
+            return [*(new[0][1] if new else ()), *left[1]]
 
     return DeletingBroker
 
