@@ -8,6 +8,9 @@ from collections.abc import Callable
 # A peer that acknowledges nothing (gone, or with a full window) is dropped after this; closing such a connection waits
 # for its peer otherwise, for ever.
 _PEER_TIMEOUT_MS = 60_000
+# For `timeout_keep_alive`: longer than clients keep an idle connection. uvicorn's 5 s are those of httpx, and where the
+# server is first, it closes a connection now and then just as a request is sent on it.
+KEEP_ALIVE_S = 75
 _BACKLOG = 2048  # connections that wait while the server imports and opens what it serves
 
 

@@ -13,7 +13,7 @@ from reference.rag.service.access import KeyRing
 from reference.rag.service.opening import OpenIndex, existing_index, open_index
 from reference.rag.service.settings import ServiceSettings
 from reference.rag.types import RagError
-from reference.serving.listening import listening_socket
+from reference.serving.listening import KEEP_ALIVE_S, listening_socket
 from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
@@ -116,5 +116,8 @@ def _server(app: FastAPI) -> Any:
     import uvicorn
 
     # The service writes its own access log. Streams get five seconds to end at a shutdown.
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, timeout_keep_alive=KEEP_ALIVE_S,
+        server_header=False,
+    )  # fmt: skip
     return uvicorn.Server(config)

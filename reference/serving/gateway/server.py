@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reference.serving.gateway.keys import KeyStore
 from reference.serving.gateway.responses import StreamAborted
 from reference.serving.gateway.settings import Settings
-from reference.serving.listening import listening_socket
+from reference.serving.listening import KEEP_ALIVE_S, listening_socket
 from reference.serving.thread_server import on_thread
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def _server(app: FastAPI) -> Any:
     logging.getLogger("uvicorn.error").addFilter(_NO_ABORTS)
 
     # The gateway writes its own access log. Streams get five seconds to end at a shutdown.
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5, server_header=False)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, timeout_keep_alive=KEEP_ALIVE_S,
+        server_header=False,
+    )  # fmt: skip
     return uvicorn.Server(config)
 
 

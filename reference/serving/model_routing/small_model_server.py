@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reference.serving.listening import listening_socket
+from reference.serving.listening import KEEP_ALIVE_S, listening_socket
 from reference.serving.model_routing.sealed import RoutingError
 from reference.serving.model_routing.small_model import Embed, SmallModel, load
 from reference.serving.model_routing.small_model_app import create_app
@@ -64,7 +64,11 @@ def small_model_server(
 
     key, listener = secrets.token_urlsafe(16), _listen(port)
     app = create_app(model, embed, name, key, count)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S
+        )
+    )
     try:
         with on_thread(server, lambda: server.run(sockets=[listener]), name="the small model's server",
                        error=RoutingError):  # fmt: skip
@@ -111,7 +115,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not given:
         print(f"key, as SMALL_MODEL_API_KEY is not set: {key}", file=sys.stderr, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
-        uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False)).run(sockets=[listener])
+        config = uvicorn.Config(app, log_config=None, access_log=False, timeout_keep_alive=KEEP_ALIVE_S)
+        uvicorn.Server(config).run(sockets=[listener])
     return 0
 
 

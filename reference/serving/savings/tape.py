@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from reference.serving.http_errors import answer_errors, error_response
-from reference.serving.listening import listening_socket
+from reference.serving.listening import KEEP_ALIVE_S, listening_socket
 from reference.serving.thread_server import on_thread
 
 from .workload import SavingsError
@@ -192,7 +192,9 @@ def taped(engine: Engine) -> Iterator[Tape]:
     tape = Tape(engine)
     with listening_socket("127.0.0.1", 0, error=SavingsError, mend="close another server") as listener:
         tape.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        config = uvicorn.Config(_app(tape), log_config=None, access_log=False, timeout_graceful_shutdown=2)
+        config = uvicorn.Config(
+            _app(tape), log_config=None, access_log=False, timeout_graceful_shutdown=2, timeout_keep_alive=KEEP_ALIVE_S
+        )
         server = uvicorn.Server(config)
         with on_thread(server, lambda: server.run(sockets=[listener]), name="tape: its server", error=SavingsError):
             yield tape

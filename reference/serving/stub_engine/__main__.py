@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import get_args
 
-from reference.serving.listening import listening_socket
+from reference.serving.listening import KEEP_ALIVE_S, listening_socket
 from reference.serving.stub_engine.app import Fault, FaultKind, StubApp, StubSettings
 
 
@@ -30,6 +30,7 @@ def serve(settings: StubSettings, port: int = 0, *, die_with_stdin: bool = False
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=1,
+        timeout_keep_alive=KEEP_ALIVE_S,
     )
     if die_with_stdin:
         threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()

@@ -1,5 +1,6 @@
 """An address that a server tells is good from that moment, and one that it cannot have is named with the mend."""
 
+import importlib
 import socket
 
 import pytest
@@ -55,3 +56,15 @@ def test_the_address_of_a_page_is_good_before_it_serves(kind, monkeypatch):
 
 class _App:
     state = type("State", (), {"token": "t"})
+
+
+@pytest.mark.parametrize("module", ["reference.serving.gateway.server", "reference.rag.service.server"])
+def test_a_client_and_not_the_server_is_first_to_close_an_idle_connection(module):
+    import httpx
+
+    async def app(scope, receive, send):
+        """Never called."""
+
+    client = httpx.Limits()  # what httpx and openai use unless told otherwise
+    server = importlib.import_module(module)._server(app)
+    assert server.config.timeout_keep_alive > client.keepalive_expiry
