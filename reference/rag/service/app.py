@@ -141,6 +141,7 @@ async def _search(request: Request) -> Response:
     except TimeoutError:
         raise deadline_exceeded() from None
     except ClientGone:
+        future.cancel()  # the wrapper passes it on in the loop's next turn: who sees the count sees the search gone
         return _left(parts, info)
     parts.metrics.searched(found.result, found.waited_s)
     info.fields.update(hits=len(found.result.hits), batch=found.batch, degraded=len(found.result.degraded))
