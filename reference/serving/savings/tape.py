@@ -97,8 +97,8 @@ def _app(tape: Tape) -> Starlette:
     from starlette.routing import Route
 
     headers = {"authorization": f"Bearer {tape.engine.api_key}"}
-    # No connection is kept: between two replays nothing is asked for seconds, and vLLM closes one that was idle for
-    # five, now and then just as the next call is sent.
+    # No connection is kept: between two replays nothing is asked for seconds, and a vLLM that is not ours
+    # (WORKBOOK_ENGINE_URL) closes one that was idle for five, now and then just as the next call is sent.
     client = httpx.AsyncClient(
         base_url=tape.engine.base_url, headers=headers, timeout=600, trust_env=False,
         limits=httpx.Limits(max_keepalive_connections=0),

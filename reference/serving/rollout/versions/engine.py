@@ -165,8 +165,8 @@ class VllmAdapters:
         import httpx
 
         self.engine = engine
-        # No connection is kept: calls come seconds apart, and vLLM closes one that was idle for five seconds, now and
-        # then just as the next call is sent.
+        # No connection is kept: calls come seconds apart, and a vLLM that is not ours (WORKBOOK_ENGINE_URL) closes one
+        # that was idle for five, now and then just as the next call is sent.
         self._http = httpx.Client(
             base_url=engine.root_url, headers={"Authorization": f"Bearer {engine.api_key}"}, timeout=timeout_s,
             limits=httpx.Limits(max_keepalive_connections=0),
