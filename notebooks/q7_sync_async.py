@@ -266,7 +266,8 @@ q7_running.money(result, usd_per_hour, label)
 # %% [markdown]
 # Sync and streaming hold the engine for the whole window, because somebody may come at any moment. Jobs and batches hold it while
 # there is work (starting it is left out here; section 5 has it). A token costs the same in all four modes. What is saved is the
-# *idle* engine at light load and, past the knee, the work for those who had gone; in between there is little to save. The price of the hour cancels out of every ratio.
+# *idle* engine at light load and, past the knee, the work for those who had gone. The less idle the engine is anyhow, the less there is
+# to save: 4.4 says whether these loads come so far. The price of the hour cancels out of every ratio.
 
 # %% [markdown]
 # ### 4.4 Where they cross
